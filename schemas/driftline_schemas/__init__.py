@@ -1,0 +1,1 @@
+"""What crosses a topic or the HTTP API, and its codec."""

@@ -1,0 +1,125 @@
+"""Control records of the journal: what the registry decided, at a point of each model's journal."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from driftline_schemas.fields import Event, Hash, Millis, Name
+from driftline_schemas.spec import FeatureKind, ModelSpec
+
+
+class Sample(Event):
+    """Where the rows of a reference lie."""
+
+    uri: str
+    sha256: str
+
+
+class Bins(Event):
+    """Bins of one feature (numeric: `edges`, else `categories`), the reference's count in each."""
+
+    kind: FeatureKind
+    edges: list[float] | None = None
+    categories: list[str] | None = None
+    reference: list[int]
+
+
+class SpecBody(Event):
+    """A specification comes into force."""
+
+    spec_hash: Hash
+    spec: ModelSpec
+
+
+class BinsBody(Event):
+    """Bins come into force for predictions appended from `effective_from` on."""
+
+    bins_id: Hash
+    effective_from: Millis
+    features: dict[str, Bins]
+    prediction: Bins | None = None
+    n: int
+    sample: Sample | None = None
+
+
+class DeployedBody(Event):
+    """Another version serves."""
+
+    deployment_seq: int
+    version_id: str
+    lineage: str
+    previous: str | None = None
+
+
+class ScheduleBody(Event):
+    """A schedule is due."""
+
+    schedule_id: str
+    due: Millis
+
+
+class RetrainBody(Event):
+    """A pipeline learns again, from a file or from a range of the journal."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+
+    pipeline: str
+    source: str | tuple[int, int] = Field(alias="from")
+    passes: int = 1
+
+
+class AcceptDriftBody(Event):
+    """The counts of these panes become the reference."""
+
+    bins_id: Hash
+    from_pane: Millis
+    to_pane: Millis
+
+
+class ControlEvent(Event):
+    """What all carry; `seq` is the registry fact's: one not above the highest seen is ignored."""
+
+    kind: Literal["control"] = "control"
+    model: Name
+    seq: int
+
+
+class SpecControl(ControlEvent):
+    action: Literal["spec"] = "spec"
+    body: SpecBody
+
+
+class BinsControl(ControlEvent):
+    action: Literal["bins"] = "bins"
+    body: BinsBody
+
+
+class DeployedControl(ControlEvent):
+    action: Literal["deployed"] = "deployed"
+    body: DeployedBody
+
+
+class ScheduleControl(ControlEvent):
+    action: Literal["schedule"] = "schedule"
+    body: ScheduleBody
+
+
+class RetrainControl(ControlEvent):
+    action: Literal["retrain"] = "retrain"
+    body: RetrainBody
+
+
+class AcceptDriftControl(ControlEvent):
+    action: Literal["accept_drift"] = "accept_drift"
+    body: AcceptDriftBody
+
+
+Control = Annotated[
+    SpecControl
+    | BinsControl
+    | DeployedControl
+    | ScheduleControl
+    | RetrainControl
+    | AcceptDriftControl,
+    Field(discriminator="action"),
+]

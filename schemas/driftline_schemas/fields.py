@@ -1,0 +1,66 @@
+"""The field types that all events share: times, ids, names, outputs of a model."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    WithJsonSchema,
+)
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
+NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,128}$"
+MAX_OUTPUT_CHARACTERS: Final = 1_024
+RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+
+
+def parse_time(text: str) -> int:
+    """RFC 3339 to milliseconds since the epoch; ValueError for anything else."""
+    if not RFC_3339.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no RFC 3339 time with an offset")
+    return (datetime.fromisoformat(text.upper()) - EPOCH) // timedelta(milliseconds=1)
+
+
+def format_time(millis: int) -> str:
+    """Milliseconds since the epoch to RFC 3339, UTC, with milliseconds."""
+    seconds, rest = divmod(millis, 1_000)
+    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def _millis(value: object) -> object:
+    return parse_time(value) if isinstance(value, str) else value
+
+
+# An int in Python, RFC 3339 on the wire.
+Millis = Annotated[
+    int,
+    BeforeValidator(_millis),
+    PlainSerializer(format_time, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Id = Annotated[str, StringConstraints(strict=True, pattern=ID_PATTERN)]
+Name = Annotated[str, StringConstraints(strict=True, pattern=NAME_PATTERN)]
+ClassLabel = Annotated[str, StringConstraints(strict=True, max_length=MAX_OUTPUT_CHARACTERS)]
+Finite = Annotated[StrictFloat, Field(allow_inf_nan=False)]
+Output = ClassLabel | StrictInt | Finite  # a class is a string, a regression value a number
+# Not validated: a bad feature counts as `invalid`, it never rejects its event.
+FeatureValue = Annotated[object, WithJsonSchema({"type": ["number", "string", "boolean", "null"]})]
+TopicPosition = tuple[int, int]  # [partition, offset]
+JournalPosition = tuple[str, int, int]  # [topic, partition, offset]
+Hash = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Event(BaseModel):
+    """A record of a topic. Unknown fields are ignored, so that old readers survive additions."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())

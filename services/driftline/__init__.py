@@ -1,0 +1,1 @@
+"""Driftline keeps models in production honest."""
