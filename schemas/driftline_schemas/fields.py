@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import (
@@ -33,7 +34,12 @@ def parse_time(text: str) -> int:
 def format_time(millis: int) -> str:
     """Milliseconds since the epoch to RFC 3339, UTC, with milliseconds."""
     seconds, rest = divmod(millis, 1_000)
-    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    return f"{_second(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4_096)  # neighbouring events share their second
+def _second(seconds: int) -> str:
+    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
 
 
 def _millis(value: object) -> object:

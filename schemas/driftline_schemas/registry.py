@@ -149,6 +149,10 @@ class InstallationBody(Event):
     label_horizon_ms: int
     partitions: dict[str, int]
     topic_ids: dict[str, str]
+    pane_seconds: int | None = None
+    pane_grace_seconds: int | None = None
+    bins_lead_seconds: int | None = None
+    repeat_window_ms: int | None = None
 
 
 class ApplySpecBody(Event):

@@ -1,0 +1,1 @@
+"""Joins predictions with their labels and counts them into one journal per model."""

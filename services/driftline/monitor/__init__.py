@@ -1,0 +1,1 @@
+"""The monitor: folds the journal into verdicts and alerts."""

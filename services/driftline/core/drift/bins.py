@@ -4,7 +4,7 @@ A feature's counts are one int64 vector: the bins of the reference, then the val
 none of them (`new`, for categories), then missing and invalid as the last two places.
 Values are what a JSON decoder gives: int, float, str, bool, None, list, dict. Two paths give
 the same counts: `index` takes one value, `count` a column of a micro-batch (sort, then look
-the edges up in it: some 10 ns a value where value by value costs 500).
+the edges up in it: 60 ns a value, where one by one they cost 400).
 """
 
 from __future__ import annotations

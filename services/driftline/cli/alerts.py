@@ -1,0 +1,101 @@
+"""`driftline alerts tail`: follow the alerts as they are published."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
+
+from driftline.cli.console import Brokers, Json, Prefix, note, put, settings_of
+from driftline.cli.errors import CommandError
+from driftline.runtime.clock import SystemClock
+from driftline.runtime.registry_log import SILENT
+from driftline.runtime.settings import Settings
+from driftline.runtime.topic_admin import find_topics
+from driftline_schemas.alerts import Alert
+from driftline_schemas.codec import UnreadableEvent, decode, encode
+from driftline_schemas.topics import ALERTS
+
+app = typer.Typer(help="Read alerts.", no_args_is_help=True)
+
+
+@app.callback()
+def alerts() -> None:
+    """Read alerts."""
+
+
+@app.command()
+def tail(
+    model: Annotated[str | None, typer.Option(help="Only this model's alerts.")] = None,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Old ones first.")] = False,
+    follow: Annotated[bool, typer.Option(help="Wait for more; else end at the end.")] = True,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = False,
+) -> None:
+    """Print each revision of an alert, as it is published."""
+    settings = settings_of(brokers, prefix)
+    topic = ALERTS.full_name(settings.topic_prefix)
+    if topic not in find_topics(settings):
+        raise CommandError(f"Topic {topic} does not exist: run `driftline topics init`.")
+    clock = SystemClock()
+    for message in _messages(settings, topic, from_start=from_start, follow=follow):
+        _show(message, model, clock.now, as_json=json)
+
+
+def human_line(alert: Alert, now: int) -> str:
+    """Status, model, check, summary, age."""
+    status = alert.status.upper().ljust(9)
+    return f"{status} {alert.model}  {alert.check}  {alert.summary}  ({age(now - alert.at)} ago)"
+
+
+def age(milliseconds: int) -> str:
+    """`5 s`, `12 min`, `3 h`, `2 d`."""
+    seconds = max(0, milliseconds) // 1_000
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _show(message: Message, model: str | None, now: Callable[[], int], *, as_json: bool) -> None:
+    try:
+        alert = decode(Alert, message.value())
+    except UnreadableEvent as error:
+        note(f"{message.topic()} [{message.partition()}, {message.offset()}]: {error}")
+        return
+    if model not in (None, alert.model):
+        return
+    if as_json:
+        typer.echo(encode(alert).decode())
+    else:
+        put(human_line(alert, now()))
+
+
+def _messages(
+    settings: Settings, topic: str, *, from_start: bool, follow: bool
+) -> Iterator[Message]:
+    """Records of all partitions, without a group, until the end or for ever."""
+    start = OFFSET_BEGINNING if from_start else OFFSET_END
+    consumer = Consumer(_reader_settings(settings, topic), logger=SILENT)
+    unread = set(range(ALERTS.partitions))
+    with closing(consumer):
+        consumer.assign([TopicPartition(topic, partition, start) for partition in unread])
+        while follow or unread:
+            if (message := consumer.poll(0.5)) is None:
+                continue
+            if (error := message.error()) is None:
+                yield message
+            elif error.name() == "_PARTITION_EOF":
+                unread.discard(message.partition() or 0)
+
+
+def _reader_settings(settings: Settings, topic: str) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": settings.brokers,
+        "group.id": f"{topic}.reader",  # wanted, not used
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": "read_committed",
+    }

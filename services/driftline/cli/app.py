@@ -1,0 +1,49 @@
+"""The command line: one module per command."""
+
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from driftline.cli import alerts, servers, topics
+from driftline.cli.apply import apply
+from driftline.cli.one_sentence import OneSentence
+from driftline.cli.replay_command import replay
+from driftline.cli.run import run
+
+PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app = typer.Typer(
+    cls=OneSentence,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Driftline keeps models in production honest.",
+)
+
+
+@app.callback()
+def driftline(
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show where an unexpected error came from.")
+    ] = False,
+) -> None:
+    """Driftline keeps models in production honest."""
+
+
+app.command()(apply)
+app.command()(run)
+app.command()(replay)
+app.add_typer(topics.app, name="topics")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(servers.app, name="servers")
+
+
+@app.command(context_settings=PASSED_ON)
+def demo(context: typer.Context) -> None:
+    """Run the whole loop on real data, from the servers to an alert that resolves."""
+    # Looked up by name: the demo's packages are heavy, and its options are its own business.
+    command = import_module("driftline.demo.command").demo
+    single = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    single.command()(command)
+    single(args=context.args, prog_name="driftline demo")

@@ -1,0 +1,189 @@
+"""`driftline replay FILE.csv`: publish recorded predictions and labels through the SDK."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, Any, Final
+
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from driftline.cli.console import Brokers, Json, Prefix, note, notes, put, put_json, settings_of
+from driftline.cli.errors import CommandError
+from driftline.cli.recorded_rows import Columns, guessed_kinds, recorded_rows
+from driftline.cli.replay import Delay, Replay, within
+from driftline.cli.spec_file import load_spec
+from driftline.cli.tables import count_rows, stem
+from driftline.runtime.settings import Settings, parse_duration
+from driftline.sdk import Driftline
+from driftline_schemas.spec import ModelSpec
+
+MOST_QUEUED: Final = 50_000  # half of the client's queue: it drops what does not fit, we wait
+PATIENCE_SECONDS: Final = 60.0
+NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9._:-]")
+ROWS: Final = re.compile(r"(\d+)\s*rows?")
+
+
+def parse_delay(text: str) -> Delay:
+    """`100rows`, or a duration such as `30s`."""
+    if rows := ROWS.fullmatch(text.strip()):
+        return Delay(rows=int(rows[1]))
+    try:
+        return Delay(seconds=parse_duration(text).total_seconds())
+    except ValueError:
+        raise typer.BadParameter("write for example 100rows or 30s") from None
+
+
+def parse_speed(text: str) -> float:
+    """Rows per second; 0 stands for `max`."""
+    try:
+        speed = 0.0 if text == "max" else float(text)
+    except ValueError:
+        speed = -1.0
+    if not 0 <= speed < 1e9 or (speed == 0 and text != "max"):
+        raise typer.BadParameter("write rows per second, such as 40, or max")
+    return speed
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="Rows with a header: .csv or .csv.gz.")],
+    spec: Annotated[Path | None, typer.Option(help="Says model, task, features, columns.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model (default: the spec's).")] = None,
+    model_version: Annotated[str, typer.Option(help="Version that made the predictions.")] = "1",
+    prediction: Annotated[str | None, typer.Option(help="Column of the predictions.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
+    label_delay: Annotated[
+        Delay, typer.Option(parser=parse_delay, metavar="100rows|30s", help="Labels come later.")
+    ] = "0rows",  # type: ignore[assignment]  # Typer parses the default too
+    speed: Annotated[
+        float, typer.Option(parser=parse_speed, metavar="ROWS_PER_SECOND|max", help="Pace.")
+    ] = "max",  # type: ignore[assignment]  # likewise
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            help="Ids are NAME-0, NAME-1, ... (default: the file's name).", metavar="NAME"
+        ),
+    ] = None,
+    from_row: Annotated[int, typer.Option(min=0, help="First row; the file's first is 0.")] = 0,
+    to_row: Annotated[int | None, typer.Option(min=0, help="Last row, included.")] = None,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = False,
+) -> None:
+    """Play a file's rows as predictions, their labels after a delay."""
+    settings = settings_of(brokers, prefix)
+    wanted = load_spec(spec) if spec else None
+    name = model or (wanted.model if wanted else None)
+    if name is None:
+        raise CommandError("Which model is it? Give --spec or --model.")
+    columns = _columns(file, wanted, prediction, label)
+    rows = within(recorded_rows(file, columns), from_row, to_row)
+    started = monotonic()
+    with _client(settings, columns) as client:
+        play = Replay(
+            rows=rows,
+            app=client,
+            model=name,
+            name=NOT_IN_IDS.sub("_", ids or stem(file))[:100],
+            model_version=model_version,
+            rate=speed or None,
+            delay=label_delay,
+        )
+        _play(play, client, lambda: _total(file, from_row, to_row))
+        left = client.close(PATIENCE_SECONDS)
+    _tell(play, client, left, monotonic() - started, as_json=json)
+
+
+def _columns(
+    file: Path, spec: ModelSpec | None, prediction: str | None, label: str | None
+) -> Columns:
+    reference = spec.reference if spec else None
+    prediction = prediction or (reference.prediction if reference else None)
+    if prediction is None:
+        raise CommandError("Which column holds the predictions? Give --prediction.")
+    label = label or (reference.label if reference else None)
+    if spec is not None:
+        kinds = {feature.name: feature.kind for feature in spec.features}
+        return Columns(kinds, prediction, label, spec.task)
+    others = [prediction, *([label] if label else [])]
+    return Columns(guessed_kinds(file, others), prediction, label, "multiclass")
+
+
+def _client(settings: Settings, columns: Columns) -> Driftline:
+    client = Driftline(
+        settings.brokers,
+        settings.topic_prefix,
+        task=columns.task,
+        producer_name="driftline-replay",
+        max_queued_kib=1_048_576,
+    )
+    if faults := client.check():
+        client.close(0)
+        raise CommandError(faults[0])
+    return client
+
+
+def _play(play: Replay, client: Driftline, total: Callable[[], int]) -> None:
+    console = notes()
+    columns = (
+        TextColumn("rows"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn(),
+    )  # fmt: skip
+    shown = console.is_terminal
+    with Progress(*columns, console=console, disable=not shown, transient=True) as progress:
+        task = progress.add_task("rows", total=total() if shown else None)
+        for _ in play.run():
+            progress.advance(task)
+            if play.published % 1_000 == 0:
+                _make_room(client)
+
+
+class _Rate(TextColumn):
+    """Rows per second."""
+
+    def __init__(self) -> None:
+        super().__init__("")
+
+    def render(self, task: Task) -> Text:
+        return Text(f"{task.speed or 0:,.0f} rows/s")
+
+
+def _make_room(client: Driftline) -> None:
+    while client.statistics().queued > MOST_QUEUED:
+        client.flush(1.0)
+
+
+def _total(file: Path, first: int, last: int | None) -> int:
+    rows = count_rows(file)
+    return max(0, min(rows, rows if last is None else last + 1) - first)
+
+
+def _tell(play: Replay, client: Driftline, left: int, seconds: float, *, as_json: bool) -> None:
+    numbers = client.statistics()
+    lost = left + sum(numbers.dropped.values()) + sum(numbers.failed.values())
+    totals: dict[str, Any] = {
+        "model": play.model,
+        "rows": play.published,
+        "sent": numbers.sent,
+        "dropped": dict(numbers.dropped),
+        "failed": dict(numbers.failed),
+        "unsent": left,
+        "seconds": round(seconds, 3),
+    }
+    if as_json:
+        put_json(totals)
+    else:
+        put(f"{play.published:,} rows in {seconds:.1f} s: {numbers.sent:,} records sent,"
+            f" {lost:,} lost.")  # fmt: skip
+        for reason, times in {**numbers.dropped, **numbers.failed}.items():
+            note(f"  {times:,} x {reason}")
+    if lost:
+        raise typer.Exit(1)

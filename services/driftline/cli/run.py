@@ -1,0 +1,33 @@
+"""`driftline run ROLE`: the one way to start a service."""
+
+from enum import StrEnum
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from driftline.cli.errors import CommandError
+from driftline.runtime import settings as configuration
+
+
+class Role(StrEnum):
+    """The services, each a process of its own."""
+
+    joiner = "joiner"
+    monitor = "monitor"
+    alerter = "alerter"
+
+
+def run(role: Annotated[Role, typer.Argument(help="Which service.")]) -> None:
+    """Run a service until SIGTERM. Its settings are the variables DRIFTLINE_..."""
+    settings = configuration.load()
+    name = f"driftline.{role}.app"
+    try:
+        build = import_module(name).build
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise CommandError(f"This version has no {role}.") from None
+    from driftline.runtime.service import run as run_service
+
+    raise typer.Exit(run_service(build(settings), settings))

@@ -1,0 +1,68 @@
+"""The registry's hash chain: seal a new fact, and verify what was read. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from driftline_schemas.codec import UnreadableEvent, decode
+from driftline_schemas.fields import format_time
+from driftline_schemas.registry import GENESIS, Action, Fact, fact_hash
+
+
+class BrokenChainError(ValueError):
+    """A fact does not follow from the one before it; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision that has no place in the log yet."""
+
+    command_id: str
+    action: Action
+    actor: str
+    reason: str
+    body: Mapping[str, Any]  # as it goes on the wire
+    outcome: Literal["accepted", "refused"] = "accepted"
+
+
+def seal(draft: Draft, previous: Fact | None, at: int) -> tuple[Fact, bytes]:
+    """The fact that follows `previous`, made at `at` (ms), and its record."""
+    wire: dict[str, Any] = {
+        "seq": previous.seq + 1 if previous else 0,
+        "previous_hash": previous.hash if previous else GENESIS,
+        "command_id": draft.command_id,
+        "action": draft.action,
+        "actor": draft.actor,
+        "reason": draft.reason,
+        "at": format_time(at),
+        "outcome": draft.outcome,
+        "body": dict(draft.body),
+    }
+    wire["hash"] = fact_hash(wire)
+    raw = orjson.dumps(wire)
+    return decode(Fact, raw), raw
+
+
+def verified(records: Iterable[bytes]) -> list[Fact]:
+    """The facts of a log read from its start; BrokenChainError unless each follows the last."""
+    facts: list[Fact] = []
+    for raw in records:
+        fact = _fact(raw, len(facts))
+        if fact.seq != len(facts):
+            raise BrokenChainError(f"fact {fact.seq} stands where {len(facts)} belongs")
+        if fact.previous_hash != (facts[-1].hash if facts else GENESIS):
+            raise BrokenChainError(f"fact {fact.seq} does not follow the one before it")
+        facts.append(fact)
+    return facts
+
+
+def _fact(raw: bytes, place: int) -> Fact:
+    try:
+        fact = decode(Fact, raw)
+    except UnreadableEvent as error:
+        raise BrokenChainError(f"fact {place} cannot be read: {error}") from None
+    if fact_hash(orjson.loads(raw)) != fact.hash:
+        raise BrokenChainError(f"fact {fact.seq} was changed after it was written")
+    return fact

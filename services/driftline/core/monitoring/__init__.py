@@ -1,0 +1,1 @@
+"""The monitor's decisions: one fold over a journal partition."""

@@ -1,0 +1,144 @@
+"""What does a partition of the journal say? Verdicts and alerts, as a fold over its records.
+
+Pure: records and their append times come in, what is to be published comes out. The same records
+give the same verdicts and alerts by id, wherever the fold was cut, saved and restored, and a
+record that is repeated changes nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from driftline.core.monitoring.alert_life import AlertLife, Moment
+from driftline.core.monitoring.identities import HOUR_MS, LabelIdentities
+from driftline.core.monitoring.input_times import InputTimes
+from driftline.core.monitoring.model_fold import ModelFold, Published
+from driftline.core.monitoring.performance import Performance
+from driftline_schemas.alerts import Alert
+from driftline_schemas.journal import Correction, Counts, Joined, JournalRecord, Mark
+from driftline_schemas.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorPolicy:
+    """What all monitors of an installation agree on; times in ms.
+
+    A pane closes `grace_ms` after its end, once all `input_partitions` have come so far. No label
+    comes later than `horizon_ms` after its prediction.
+    """
+
+    pane_ms: int
+    grace_ms: int
+    horizon_ms: int
+    input_partitions: int
+
+
+@dataclass(slots=True)
+class JournalFold:
+    """The models of one journal partition. `conflicts` counts numbers where the spec says class
+    (or the reverse) since the fold was made or restored."""
+
+    policy: MonitorPolicy
+    topic: str
+    partition: int
+    models: dict[str, ModelFold] = field(default_factory=dict)
+    time: int = 0  # latest append time of a record (ms)
+    conflicts: int = 0
+    _identities: LabelIdentities = field(default_factory=LabelIdentities)
+    _inputs: InputTimes = field(init=False)
+    _first_open: int = 0  # panes below are closed
+
+    def __post_init__(self) -> None:
+        self._inputs = InputTimes(self.policy.input_partitions)
+
+    def step(self, offset: int, append_time: int, record: JournalRecord) -> Published:
+        """Fold one record in; what it makes known. Raises ValueError for impossible counts."""
+        self.time = max(self.time, append_time)
+        self._identities.advance(self.time)
+        moment = Moment((self.topic, self.partition, offset), append_time)
+        match record:
+            case Joined() | Correction():
+                return self._label(moment, record)
+            case Counts():
+                self._model(record.model).counts(moment, record, self._first_open)
+                return []
+            case Mark():
+                return self._mark(moment, record)
+        return self._model(record.model).control(moment, record)
+
+    def _label(self, moment: Moment, record: Joined | Correction) -> Published:
+        if not self._identities.is_new(record.label_tp):
+            return []
+        model = self._model(record.model)
+        self.conflicts += model.is_conflict(record)
+        if isinstance(record, Joined):
+            return model.joined(moment, record)
+        model.correction(moment, record)
+        return []
+
+    def _mark(self, moment: Moment, mark: Mark) -> Published:
+        self._inputs.mark(mark.times)
+        if (passed := self._inputs.passed) is None:
+            return []
+        first_open = (passed - self.policy.grace_ms) // self.policy.pane_ms
+        if first_open <= self._first_open:
+            return []
+        self._first_open = first_open
+        horizon = (passed - self.policy.horizon_ms) // self.policy.pane_ms
+        models = [self.models[name] for name in sorted(self.models)]
+        published = [out for model in models for out in model.close(moment, first_open, horizon)]
+        self._forget(self.time - 2 * HOUR_MS)
+        return published
+
+    def _forget(self, since: int) -> None:
+        """Anybody may write any model's name: those that were only passing by are let go."""
+        gone = [name for name, model in self.models.items() if model.is_forgotten(since)]
+        for name in gone:
+            del self.models[name]
+
+    def _model(self, name: str) -> ModelFold:
+        if name not in self.models:
+            pane_ms = self.policy.pane_ms
+            self.models[name] = ModelFold(name, pane_ms, Performance(pane_ms))
+        return self.models[name]
+
+    def revisions(self) -> list[Verdict]:
+        """Performance verdicts that changed since the last call."""
+        models = [self.models[name] for name in sorted(self.models)]
+        return [verdict for model in models for verdict in model.revisions()]
+
+    def lives(self) -> list[AlertLife]:
+        """The lives of all alerts, open or not."""
+        return [life for name in sorted(self.models) for life in self.models[name].lives]
+
+    def open_alerts(self) -> Sequence[Alert]:
+        """The newest revision of each open alert."""
+        return [life.alert for life in self.lives() if life.alert is not None]
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state, for orjson."""
+        return {
+            "policy": [self.policy.pane_ms, self.policy.input_partitions],
+            "time": self.time,
+            "identities": self._identities.snapshot(),
+            "inputs": self._inputs.snapshot(),
+            "first_open": self._first_open,
+            "models": {name: model.snapshot() for name, model in self.models.items()},
+        }
+
+    @classmethod
+    def restore(
+        cls, policy: MonitorPolicy, topic: str, partition: int, snapshot: Mapping[str, Any]
+    ) -> Self:
+        """The state that `snapshot` gave. Raises ValueError for one of other panes or inputs."""
+        if snapshot["policy"] != [policy.pane_ms, policy.input_partitions]:
+            raise ValueError("the state was made with other panes or input partitions")
+        models = {
+            name: ModelFold.restore(name, policy.pane_ms, model)
+            for name, model in snapshot["models"].items()
+        }
+        fold = cls(policy, topic, partition, models, snapshot["time"])
+        fold._identities = LabelIdentities.restore(snapshot["identities"])
+        fold._inputs = InputTimes.restore(policy.input_partitions, snapshot["inputs"])
+        fold._first_open = snapshot["first_open"]
+        return fold

@@ -1,0 +1,225 @@
+"""All that the monitor knows about one model: a fold over its records of the journal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import orjson
+
+from driftline.core.joining.counting import FUTURE_MS
+from driftline.core.monitoring.alert_life import AlertLife, Moment
+from driftline.core.monitoring.data_alerts import DataAlerts
+from driftline.core.monitoring.detection import Detection, ReadyBlock
+from driftline.core.monitoring.error_alerts import ErrorAlerts
+from driftline.core.monitoring.judgement import (
+    Reference,
+    data_verdict,
+    features_only,
+    judge_block,
+)
+from driftline.core.monitoring.performance import Performance
+from driftline.core.monitoring.segment_deltas import SegmentDeltas
+from driftline_schemas.alerts import Alert
+from driftline_schemas.control import BinsBody, BinsControl, Control, SpecBody, SpecControl
+from driftline_schemas.journal import Correction, Counts, Joined
+from driftline_schemas.verdicts import Verdict
+
+SPEC_CHANGED = "spec changed"
+Published = list[Verdict | Alert]
+
+
+def event_time(predicted_at: int, append_time: int) -> int:
+    """When a prediction was made (ms): its own word, unless that lies over 5 min in the future."""
+    return predicted_at if predicted_at <= append_time + FUTURE_MS else append_time
+
+
+@dataclass(slots=True)
+class ModelFold:
+    """One model. Panes are `pane_ms` long; `performance` goes back to the label horizon."""
+
+    model: str
+    pane_ms: int
+    performance: Performance
+    spec: SpecBody | None = None
+    bins: BinsBody | None = None
+    segments: SegmentDeltas = field(default_factory=SegmentDeltas)
+    detection: Detection = field(default_factory=Detection)
+    data: DataAlerts = field(init=False)
+    error: ErrorAlerts = field(init=False)
+    seqs: dict[str, int] = field(default_factory=dict)  # highest fact, by action
+    _reference: Reference | None = None
+
+    def __post_init__(self) -> None:
+        self.data, self.error = DataAlerts.of(self.model), ErrorAlerts.of(self.model)
+        self._reference = None if self.bins is None else Reference.of(self.bins)
+
+    @property
+    def lives(self) -> tuple[AlertLife, AlertLife]:
+        """The alerts of both checks."""
+        return self.data.life, self.error.life
+
+    def joined(self, moment: Moment, record: Joined) -> Published:
+        """A prediction got its label."""
+        pane = event_time(record.predicted_at, record.prediction_ts) // self.pane_ms
+        version, prediction, label = record.model_version, record.prediction, record.label
+        self.performance.labelled(pane, version, prediction, label, moment.at)
+        if not self.is_scored(record):
+            return []
+        alert = self.error.step(moment, record)
+        return [] if alert is None else [self._covered(alert)]
+
+    def is_scored(self, record: Joined) -> bool:
+        """Whether its error counts for the error incident: classes only."""
+        return self._is_classifier and not self.is_conflict(record)
+
+    @property
+    def _is_classifier(self) -> bool:
+        return self.spec is not None and self.spec.spec.task != "regression"
+
+    def is_conflict(self, record: Joined | Correction) -> bool:
+        """Whether prediction or label is a number where the spec says class, or the reverse."""
+        if self.spec is None:
+            return False
+        kinds = isinstance(record.prediction, str), isinstance(record.label, str)
+        return kinds != (self._is_classifier, self._is_classifier)
+
+    def _covered(self, alert: Alert) -> Alert:
+        covered = alert.model_copy(update={"coverage": self.performance.coverage()})
+        if self.error.life.alert is not None:
+            self.error.life.alert = covered
+        return covered
+
+    def correction(self, moment: Moment, record: Correction) -> None:
+        """A joined prediction got another label."""
+        pane = event_time(record.predicted_at, record.label_ts) // self.pane_ms
+        labels = record.previous_label, record.label
+        version, at = record.model_version, moment.at
+        self.performance.corrected(pane, version, record.prediction, labels, at)
+
+    def counts(self, moment: Moment, record: Counts, first_open: int) -> None:
+        """Predictions were counted. Those of a closed pane are judged with the first open one."""
+        delta = self.segments.take(record)
+        if delta is None:
+            return
+        pane = delta.pane // self.pane_ms
+        self.performance.predicted(pane, delta.model_version, delta.n, moment.at)
+        if self.spec is None or delta.bins_id != (self.bins.bins_id if self.bins else None):
+            return
+        if self.bins is None:
+            delta = delta._replace(counts={})
+        self.detection.add(max(pane, first_open), delta, moment.position[2])
+
+    def control(self, moment: Moment, record: Control) -> Published:
+        """The registry decided something. One fact may bring a spec and its bins."""
+        if record.seq <= self.seqs.get(record.action, -1):
+            return []
+        self.seqs[record.action] = record.seq
+        if isinstance(record, SpecControl):
+            return self._new_spec(moment, record.body)
+        if isinstance(record, BinsControl) and record.seq >= self.seqs.get("spec", 0):
+            return self._new_bins(moment, record.body)
+        return []
+
+    def _new_spec(self, moment: Moment, body: SpecBody) -> Published:
+        if self.spec is not None and self.spec.spec_hash == body.spec_hash:
+            return []
+        published: Published = [*self.revisions(), *self._begin_anew(moment, data_only=False)]
+        self.spec, self.bins, self._reference = body, None, None
+        return published
+
+    def _new_bins(self, moment: Moment, body: BinsBody) -> Published:
+        if self.bins is not None and self.bins.bins_id == body.bins_id:
+            return []
+        published = self._begin_anew(moment, data_only=True)
+        self.bins, self._reference = body, Reference.of(body)
+        return published
+
+    def _begin_anew(self, moment: Moment, *, data_only: bool) -> Published:
+        """What was found by another spec is no longer known to be so."""
+        lives = self.lives[:1] if data_only else self.lives
+        summary = "the specification changed, so the incident is judged no further"
+        published: Published = [
+            life.resolve(moment, reason=SPEC_CHANGED, summary=summary)
+            for life in lives
+            if life.alert is not None
+        ]
+        self.detection, self.data = Detection(), DataAlerts.of(self.model)
+        if not data_only:
+            self.error = ErrorAlerts.of(self.model)
+        return published
+
+    def close(self, moment: Moment, below: int, horizon: int) -> Published:
+        """All panes below are closed, and no label comes any more for those below `horizon`."""
+        verdicts: Published = []
+        alerts: dict[tuple[str, int], Alert] = {}  # of one record, only the last of a revision
+        for ready in self.detection.close(below):
+            self.performance.judged(ready.block)
+            if self.data.judges(ready):
+                verdict, alert = self._judge(moment, ready)
+                verdicts.append(verdict)
+                if alert is not None:
+                    alerts[alert.alert_id, alert.revision] = alert
+        return [*verdicts, *alerts.values(), *self._let_go(horizon)]
+
+    def _judge(self, moment: Moment, ready: ReadyBlock) -> tuple[Verdict, Alert | None]:
+        assert self.spec is not None  # noqa: S101 - without a spec nothing is counted
+        spec = self.spec.spec
+        comparisons = judge_block(spec, self._reference, ready)
+        alert = self.data.step(moment, ready, features_only(comparisons))
+        verdict = data_verdict(
+            spec, self._reference, ready, comparisons, pane_ms=self.pane_ms, at=moment.at
+        )
+        return verdict, alert
+
+    def _let_go(self, horizon: int) -> Published:
+        last: Published = []
+        if self.performance.outlives(horizon):
+            last += self.revisions()
+        self.performance.drop(horizon, self.detection.earliest)
+        return last
+
+    def is_forgotten(self, since: int) -> bool:
+        """Whether nobody registered the model, and its records ended before that time (ms)."""
+        return not self.seqs and self.performance.is_idle(since)
+
+    def revisions(self) -> list[Verdict]:
+        """Performance windows that changed since the last call; none before there is a spec."""
+        if self.spec is None:
+            self.performance.forget_changes()
+            return []
+        return self.performance.revisions(self.spec.spec)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state, for orjson."""
+        return {
+            "performance": self.performance.snapshot(),
+            "spec": _fragment(self.spec),
+            "bins": _fragment(self.bins),
+            "segments": self.segments.snapshot(),
+            "detection": self.detection.snapshot(),
+            "data": self.data.snapshot(),
+            "error": self.error.snapshot(),
+            "seqs": dict(self.seqs),
+        }
+
+    @classmethod
+    def restore(cls, model: str, pane_ms: int, snapshot: Mapping[str, Any]) -> Self:
+        """The state that `snapshot` gave."""
+        spec, bins = snapshot["spec"], snapshot["bins"]
+        fold = cls(
+            model,
+            pane_ms,
+            Performance.restore(pane_ms, snapshot["performance"]),
+            None if spec is None else SpecBody.model_validate(spec),
+            None if bins is None else BinsBody.model_validate(bins),
+            SegmentDeltas.restore(snapshot["segments"]),
+            Detection.restore(snapshot["detection"]),
+            seqs=dict(snapshot["seqs"]),
+        )
+        fold.data = DataAlerts.restore(model, snapshot["data"])
+        fold.error = ErrorAlerts.restore(model, snapshot["error"])
+        return fold
+
+
+def _fragment(body: SpecBody | BinsBody | None) -> orjson.Fragment | None:
+    return None if body is None else orjson.Fragment(body.model_dump_json())

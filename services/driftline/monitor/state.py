@@ -1,0 +1,182 @@
+"""What the monitor knows about one journal partition, and how that is saved and published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+from weakref import WeakSet
+
+import orjson
+import structlog
+
+from driftline.core.monitoring.fold import JournalFold, MonitorPolicy
+from driftline.core.monitoring.reconciliation import reconcile
+from driftline.monitor.published import OPEN, PublishedAlerts
+from driftline.runtime import metrics
+from driftline.runtime.ports import Opening, Outputs, Record
+from driftline.runtime.states import BasicState
+from driftline_schemas.alerts import Alert
+from driftline_schemas.codec import encode
+from driftline_schemas.journal import JOURNAL_RECORD
+from driftline_schemas.topics import ALERTS, JOURNAL, VERDICTS
+from driftline_schemas.verdicts import Verdict
+
+log = structlog.get_logger(__name__)
+
+SNAPSHOT_VERSION: Final = 1  # raise it when the fold keeps other things: states are then rebuilt
+CHECKS: Final = ("data", "error")
+
+
+@dataclass(slots=True)
+class Progress:
+    """Journal offsets: what was read, below which nothing is published, where the start ended."""
+
+    next: int
+    silent_below: int
+    end: int
+
+
+class MonitorState(BasicState[bytes]):
+    """A fold of one journal partition that publishes what it finds.
+
+    Records below `silent_below` were folded before and their outputs are published: they only
+    rebuild the state. Once the journal is read to `end`, open alerts are reconciled with
+    `published`, those that the topic held when the partition was opened.
+    """
+
+    def __init__(
+        self,
+        fold: JournalFold,
+        progress: Progress,
+        published: Mapping[str, Alert],
+        outputs: Outputs,
+        prefix: str,
+    ) -> None:
+        self.fold = fold
+        self._progress = progress
+        self._published: dict[str, Alert] | None = dict(published)
+        self._outputs = outputs
+        self._prefix = prefix
+        self._unsaved = False
+        self._counted_conflicts = 0
+        self._reconcile_at_end()
+
+    def start(self, offsets: Mapping[str, int]) -> Mapping[str, int]:
+        """Where the state stands, which is the beginning if it must be rebuilt."""
+        return dict.fromkeys(offsets, self._progress.next)
+
+    def apply(self, topic: str, records: Sequence[Record]) -> None:
+        """Fold the records in. Raises for one that is no journal record."""
+        for record in records:
+            self._fold(record)
+        self._count_conflicts()
+
+    def _fold(self, record: Record) -> None:
+        progress, offset = self._progress, record.offset
+        if progress.next <= progress.silent_below <= offset:
+            self.fold.revisions()  # the checkpoint that stood there has published them
+        progress.next = offset  # a hole in the log counts as read
+        self._reconcile_at_end()
+        event = JOURNAL_RECORD.validate_python(orjson.loads(record.value or b""))
+        found = self.fold.step(offset, record.timestamp, event)
+        progress.next = offset + 1
+        if offset >= progress.silent_below:
+            self._publish(found)
+        self._reconcile_at_end()
+
+    def _reconcile_at_end(self) -> None:
+        if self._published is None or self._progress.next < self._progress.end:
+            return
+        published, self._published = self._published, None
+        written = reconcile(self.fold.lives(), published.values(), self.fold.time)
+        self._publish(written)
+        self._unsaved = True
+        if written:
+            log.info("alerts_reconciled", partition=self.fold.partition, written=len(written))
+
+    def _publish(self, found: Sequence[Verdict | Alert]) -> None:
+        for event in found:
+            if isinstance(event, Alert):
+                self._note(event)
+                metrics.ALERTS.labels(event.check, event.status).inc()
+            else:
+                metrics.VERDICTS.labels(event.check, event.outcome).inc()
+            topic = ALERTS if isinstance(event, Alert) else VERDICTS
+            self._outputs.produce(topic.full_name(self._prefix), encode(event), key=event.model)
+
+    def _note(self, alert: Alert) -> None:
+        """Until they are reconciled: what is published now, of what was open at the start."""
+        if self._published is None:
+            return
+        if alert.status in OPEN:
+            self._published[alert.alert_id] = alert
+        else:
+            self._published.pop(alert.alert_id, None)
+
+    def _count_conflicts(self) -> None:
+        metrics.LABEL_KIND_CONFLICTS.inc(self.fold.conflicts - self._counted_conflicts)
+        self._counted_conflicts = self.fold.conflicts
+
+    def changed(self) -> bool:
+        """What was reconciled is to be saved although no record was read."""
+        return self._unsaved
+
+    def ready(self) -> bool:
+        """A checkpoint of a rebuild would take committed offsets back."""
+        return self._progress.next >= self._progress.silent_below
+
+    def cut(self) -> bytes:
+        """The whole state as JSON. Performance gets its revisions here: once per checkpoint."""
+        self._publish(self.fold.revisions())
+        return orjson.dumps({"version": SNAPSHOT_VERSION, "fold": self.fold.snapshot()})
+
+    def saved(self) -> bool:
+        """Nothing is left over."""
+        self._unsaved = False
+        return False
+
+
+@dataclass(slots=True)
+class Monitors:
+    """Opens the partitions of one process."""
+
+    policy: MonitorPolicy
+    prefix: str
+    outputs: Outputs
+    published: PublishedAlerts
+    _live: WeakSet[MonitorState] = field(default_factory=WeakSet)  # the keeper holds them
+
+    def __post_init__(self) -> None:
+        for check in CHECKS:
+            metrics.OPEN_INCIDENTS.labels(check).set_function(partial(self._open_incidents, check))
+
+    def _open_incidents(self, check: str) -> float:
+        alerts = [alert for state in self._live for alert in state.fold.open_alerts()]
+        return float(sum(alert.check == check for alert in alerts))
+
+    async def open_state(self, opening: Opening[bytes]) -> MonitorState:
+        """The state from its checkpoint, or an empty one that is rebuilt from the beginning."""
+        topic = JOURNAL.full_name(self.prefix)
+        fold, progress = self._restored(opening, topic)
+        published = await self.published.open(opening.partition)
+        state = MonitorState(fold, progress, published, self.outputs, self.prefix)
+        self._live.add(state)
+        return state
+
+    def _restored(self, opening: Opening[bytes], topic: str) -> tuple[JournalFold, Progress]:
+        end, offset = opening.end.get(topic, 0), opening.offsets.get(topic, 0)
+        policy, partition = self.policy, opening.partition
+        if opening.payload is not None:
+            snapshot = _readable(opening.payload)
+            if snapshot is not None:
+                fold = JournalFold.restore(policy, topic, partition, snapshot)
+                return fold, Progress(next=offset, silent_below=0, end=end)
+            log.warning("state_of_another_version_is_rebuilt", partition=partition, up_to=offset)
+        silent_below = offset if opening.payload is not None else opening.committed.get(topic, 0)
+        fold = JournalFold(policy, topic, partition)
+        return fold, Progress(next=0, silent_below=silent_below, end=end)
+
+
+def _readable(payload: bytes) -> dict[str, Any] | None:
+    document = orjson.loads(payload)
+    return document["fold"] if document.get("version") == SNAPSHOT_VERSION else None

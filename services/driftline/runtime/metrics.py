@@ -1,0 +1,51 @@
+"""The one typed list of Prometheus metrics. Label sets are bounded: topics, codes, channels."""
+
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+RECORDS_APPLIED = Counter(
+    "driftline_records_applied_total", "Records folded into the state.", ["topic"]
+)
+RECORDS_LOST = Counter(
+    "driftline_records_missing_total", "Offsets that the broker no longer has.", ["topic"]
+)
+HANDLER_FAILURES = Counter(
+    "driftline_handler_failures_total", "Batches rolled back because the handler raised.", ["topic"]
+)
+DEAD_LETTERS = Counter("driftline_dead_letters_total", "Records refused, by reason.", ["reason"])
+PARTITIONS_OWNED = Gauge("driftline_partitions_owned", "Partition numbers that this process owns.")
+CONSUMER_LAG = Gauge("driftline_consumer_lag_records", "Records not applied yet.", ["topic"])
+CHECKPOINT_TIMESTAMP = Gauge(
+    "driftline_checkpoint_timestamp_seconds", "When offsets were last committed."
+)
+CHECKPOINTS_REFUSED = Counter(
+    "driftline_checkpoints_refused_total", "Saves refused because another worker owns the state."
+)
+READY = Gauge("driftline_ready", "1 while the process has its servers and its partitions.")
+
+JOINED = Counter("driftline_joined_total", "Predictions joined with their label.")
+CORRECTIONS = Counter("driftline_corrections_total", "Labels that changed a joined one.")
+REPEATS = Counter("driftline_repeats_total", "Events seen before, by kind.", ["kind"])
+REPEAT_CONFLICTS = Counter(
+    "driftline_repeat_conflicts_total", "Predictions under a known id with another body."
+)
+UNMATCHED = Counter("driftline_unmatched_total", "Halves without a partner in time.", ["reason"])
+EXPIRED_EARLY = Counter("driftline_expired_early_total", "Joined although reported unmatched.")
+SKEWED = Counter("driftline_skewed_total", "Predictions whose predicted_at is off.", ["producer"])
+WAITING = Gauge("driftline_waiting_halves", "Halves that wait for their partner.", ["kind"])
+
+VERDICTS = Counter("driftline_verdicts_total", "Verdicts published.", ["check", "outcome"])
+OPEN_INCIDENTS = Gauge("driftline_open_incidents", "Incidents that are open.", ["check"])
+ALERTS = Counter("driftline_alerts_total", "Alert revisions published.", ["check", "status"])
+LABEL_KIND_CONFLICTS = Counter(
+    "driftline_label_kind_conflicts_total", "Numbers where the spec says class, or the reverse."
+)
+
+NOTIFICATIONS = Counter(
+    "driftline_notifications_total", "Deliveries, by channel and result.", ["channel", "result"]
+)
+DELIVERY_SECONDS = Histogram(
+    "driftline_delivery_seconds", "From the alert's time to its delivery.", ["channel"],
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 3_600),
+)  # fmt: skip

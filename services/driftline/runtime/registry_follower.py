@@ -1,0 +1,65 @@
+"""Follow the registry: all committed facts from the start, in order, their chain checked."""
+
+import asyncio
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from driftline.core.fact_chain import verified
+from driftline.runtime.ports import StoreUnavailableError
+from driftline.runtime.registry_log import SILENT
+from driftline_schemas.registry import Fact
+from driftline_schemas.topics import REGISTRY
+
+CALL_SECONDS = 5.0
+
+
+class RegistryFollower:
+    """Reads the registry without a group; each call gives the facts written since the last one."""
+
+    def __init__(self, brokers: str, prefix: str) -> None:
+        self._partition = TopicPartition(REGISTRY.full_name(prefix), 0, OFFSET_BEGINNING)
+        self._brokers = brokers
+        self._consumer: Consumer | None = None
+        self._records: list[bytes] = []
+        self._next = 0
+
+    async def read_new(self) -> list[Fact]:
+        """The facts up to the end of the log as it is now; StoreUnavailableError without broker."""
+        return await asyncio.to_thread(self._read_new)
+
+    def _read_new(self) -> list[Fact]:
+        known = len(self._records)
+        try:
+            consumer = self._connected()
+            _, end = consumer.get_watermark_offsets(self._partition, timeout=CALL_SECONDS)
+            self._read_to(consumer, end)
+        except KafkaException as error:
+            raise StoreUnavailableError(f"registry: {error.args[0]}") from None
+        return verified(self._records)[known:] if len(self._records) > known else []
+
+    def _read_to(self, consumer: Consumer, end: int) -> None:
+        while self._next < end:
+            message = consumer.poll(CALL_SECONDS)
+            if message is None:
+                raise StoreUnavailableError("the registry cannot be read to its end")
+            if (error := message.error()) is None:
+                self._records.append(message.value() or b"")
+                self._next = (message.offset() or 0) + 1
+            elif error.name() == "_PARTITION_EOF":
+                self._next = max(self._next, message.offset() or 0)  # past transaction markers
+            elif not error.retriable():
+                raise KafkaException(error)
+
+    def _connected(self) -> Consumer:
+        if self._consumer is None:
+            settings: dict[str, Any] = {
+                "bootstrap.servers": self._brokers,
+                "group.id": f"{self._partition.topic}.follower",  # wanted, not used
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+            }
+            self._consumer = Consumer(settings, logger=SILENT)
+            self._consumer.assign([self._partition])
+        return self._consumer

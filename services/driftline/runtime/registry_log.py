@@ -1,0 +1,178 @@
+"""Read the registry's facts, and append to them as their one writer."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from time import monotonic
+from types import TracebackType
+from typing import Any, Final, Self
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+
+from driftline.core.fact_chain import BrokenChainError, Draft, seal, verified
+from driftline.runtime.errors import DriftlineError
+from driftline_schemas.registry import Fact, InstallationBody
+from driftline_schemas.topics import REGISTRY
+
+SECONDS: Final = 15.0
+MAX_FACT_BYTES: Final = 1_000_000  # the broker's limit is 1,048,576 with overhead
+AWAY: Final = frozenset({"_TIMED_OUT", "_TRANSPORT", "_ALL_BROKERS_DOWN", "_RESOLVE"})
+NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
+FENCED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
+
+SILENT: Final = logging.getLogger("driftline.kafka")  # errors are raised as sentences instead
+SILENT.addHandler(logging.NullHandler())
+SILENT.propagate = False
+
+
+class RegistryError(DriftlineError):
+    """The registry cannot be read or written; the message says why."""
+
+
+class RegistryUnreachableError(RegistryError):
+    """No broker answered in time: waiting may help."""
+
+
+def read_registry(brokers: str, prefix: str, seconds: float = SECONDS) -> list[Fact]:
+    """All committed facts, their chain verified. RegistryError if that is impossible."""
+    topic = REGISTRY.full_name(prefix)
+    try:
+        return verified(_read_to_end(brokers, topic, seconds))
+    except BrokenChainError as error:
+        raise RegistryError(f"The registry {topic} is damaged: {error}.") from None
+
+
+def installation(facts: Sequence[Fact]) -> InstallationBody | None:
+    """What every process must agree on; None before `driftline topics init`."""
+    bodies = [fact.body for fact in facts if fact.action == "installation"]
+    return InstallationBody.model_validate(bodies[0]) if bodies else None
+
+
+class RegistryWriter:
+    """Appends facts. Entering fences every other writer and reads the log to its end.
+
+    Whoever enters later fences this one: its `append` then raises RegistryError.
+    """
+
+    def __init__(self, brokers: str, prefix: str, now: Callable[[], int]) -> None:
+        self.facts: list[Fact] = []
+        self._brokers = brokers
+        self._prefix = prefix
+        self._now = now
+
+    def __enter__(self) -> Self:
+        with self._sentences():
+            self._producer = Producer(
+                {
+                    "bootstrap.servers": self._brokers,
+                    "transactional.id": f"{self._prefix}.registry",
+                    "transaction.timeout.ms": 60_000,
+                    "message.max.bytes": 1_048_576,
+                },
+                logger=SILENT,
+            )
+            self._producer.init_transactions(SECONDS)
+        self.facts = read_registry(self._brokers, self._prefix)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:  # fmt: skip
+        self._producer.poll(0)
+
+    def append(self, drafts: Sequence[Draft]) -> list[Fact]:
+        """Add the drafts in one transaction: all of them become facts, or none."""
+        added: list[Fact] = []
+        records = []
+        for draft in drafts:
+            last = added[-1] if added else self.facts[-1] if self.facts else None
+            fact, raw = seal(draft, last, self._now())
+            if len(raw) > MAX_FACT_BYTES:
+                raise RegistryError(
+                    f"The fact has {len(raw):,} bytes, over the limit of {MAX_FACT_BYTES:,}:"
+                    " watch fewer features."
+                )
+            added.append(fact)
+            records.append(raw)
+        with self._sentences():
+            self._commit(records)
+        self.facts += added
+        return added
+
+    def _commit(self, records: Sequence[bytes]) -> None:
+        self._producer.begin_transaction()
+        for raw in records:
+            self._producer.produce(REGISTRY.full_name(self._prefix), raw, partition=0)
+        try:
+            self._producer.commit_transaction(SECONDS)
+        except KafkaException as error:
+            if error.args[0].txn_requires_abort():
+                self._producer.abort_transaction(SECONDS)
+            raise
+
+    @contextmanager
+    def _sentences(self) -> Iterator[None]:
+        try:
+            yield
+        except KafkaException as error:
+            code: KafkaError = error.args[0]
+            if code.name() in FENCED or code.fatal():
+                raise RegistryError(
+                    "Another command wrote to the registry at the same time: nothing was written"
+                    " by this one, run it again."
+                ) from None
+            raise _sentence(self._brokers, REGISTRY.full_name(self._prefix), code) from None
+
+
+def _read_to_end(brokers: str, topic: str, seconds: float) -> Iterator[bytes]:
+    deadline = monotonic() + seconds
+    consumer = Consumer(_reader_settings(brokers, topic), logger=SILENT)
+    with closing(consumer):
+        _check_topic(consumer, brokers, topic, seconds)
+        consumer.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+        while monotonic() < deadline:
+            if (message := consumer.poll(0.5)) is None:
+                continue
+            if (error := message.error()) is None:
+                yield message.value() or b""
+            elif error.name() == "_PARTITION_EOF":
+                return
+            elif not error.retriable() and error.name() not in AWAY:
+                raise _sentence(brokers, topic, error)
+    raise RegistryUnreachableError(f"No broker answers at {brokers}: the registry was not read.")
+
+
+def _check_topic(consumer: Consumer, brokers: str, topic: str, seconds: float) -> None:
+    try:
+        found = consumer.list_topics(topic, timeout=seconds).topics[topic]
+    except KafkaException as error:
+        raise _sentence(brokers, topic, error.args[0]) from None
+    if found.error is not None:
+        raise _sentence(brokers, topic, found.error)
+
+
+def _reader_settings(brokers: str, topic: str) -> dict[str, Any]:
+    """A consumer outside any group (librdkafka wants a name all the same, and does not use it)."""
+    return {
+        "bootstrap.servers": brokers,
+        "group.id": f"{topic}.reader",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "fetch.wait.max.ms": 50,  # at the end the broker answers at once
+        "isolation.level": "read_committed",
+        "auto.offset.reset": "earliest",
+    }
+
+
+def _sentence(brokers: str, topic: str, error: KafkaError) -> RegistryError:
+    if error.name() in NO_TOPIC:
+        return RegistryError(f"Topic {topic} does not exist: run `driftline topics init`.")
+    if error.name() in AWAY:
+        return RegistryUnreachableError(f"No broker answers at {brokers}.")
+    return RegistryError(f"Kafka refused: {error.str()}.")

@@ -1,0 +1,131 @@
+"""The settings choose the channels; the loop and real HTTP work together with the receiver."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from pydantic import SecretStr
+from tests.unit.alerter.samples import ALERTS_TOPIC, NOW, SLACK_SECRET, Rig, an_alert, until
+
+from driftline.alerter import transport
+from driftline.alerter.app import channels, deliver
+from driftline.alerter.channel import Request
+from driftline.alerter.pagerduty import PagerDuty
+from driftline.alerter.slack import Slack
+from driftline.alerter.transport import UnreachableError, check_destination, post
+from driftline.demo.receiver import Answer, Receiver
+from driftline.runtime.errors import DriftlineError
+from driftline.runtime.ports import TP
+from driftline.runtime.settings import Settings
+
+
+@dataclass
+class Owns:
+    states: dict[int, Any] = field(default_factory=lambda: {5: None})
+    owned: frozenset[TP] = frozenset({TP(ALERTS_TOPIC, 5)})
+
+
+def test_each_configured_secret_makes_a_channel(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert channels(Settings()) == ()
+    monkeypatch.setenv("DRIFTLINE_SLACK_WEBHOOK_URL", SLACK_SECRET)
+    monkeypatch.setenv("DRIFTLINE_PAGERDUTY_ROUTING_KEY", "k" * 32)
+    chosen = channels(Settings())
+    assert [channel.name for channel in chosen] == ["slack", "pagerduty"]
+    assert [channel.url for channel in chosen] == [
+        SLACK_SECRET,
+        "https://events.pagerduty.com/v2/enqueue",
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.slack.com/services/canary",
+        "ftp://canary",
+        "canary",
+        "https://",
+        "http://127.0.0.1.canary.example/",
+        "http://localhost:canary/",
+    ],
+)
+def test_a_destination_without_tls_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(DriftlineError) as refused:
+        check_destination(url, "the URL of slack")
+    assert "canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [SLACK_SECRET, "http://127.0.0.1:80/x", "http://[::1]:80/x"])
+def test_https_and_this_machine_are_accepted(url: str) -> None:
+    check_destination(url, "the URL of slack")
+
+
+async def test_the_loop_delivers_over_http_after_a_refusal() -> None:
+    with Receiver() as receiver:
+        receiver.script("slack", [Answer(429, {"Retry-After": "1"})])
+        rig = Rig(
+            chosen=[
+                Slack(SecretStr(receiver.url("slack"))),
+                PagerDuty(SecretStr("k" * 32), SecretStr(receiver.url("pagerduty"))),
+            ]
+        )
+        await rig.start()
+        loops = [asyncio.create_task(deliver(c, Owns())) for c in rig.alerter.couriers]
+        rig.publish(an_alert())
+        assert await asyncio.to_thread(receiver.wait_for, 2, 10)
+        outbox = rig.courier("slack").outbox
+        await until(lambda: outbox.next_moment({5}) == NOW + 1_000)  # it has heard the refusal
+        rig.clock.advance(1_000)
+        assert await asyncio.to_thread(receiver.wait_for, 3, 10)
+        rig.publish(an_alert(status="resolved", revision=2))
+        assert await asyncio.to_thread(receiver.wait_for, 5, 10)
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+        texts = [body["text"].split(":")[0] for body in receiver.delivered("slack")]
+        assert texts == ["FIRING", "RESOLVED"]
+        actions = [body["event_action"] for body in receiver.delivered("pagerduty")]
+        assert actions == ["trigger", "resolve"]
+
+
+async def test_a_receiver_that_never_answers_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "TOTAL_SECONDS", 0.1)
+    with Receiver() as receiver:
+        receiver.script("slack", [Answer(hang=True)])
+        request = Request(receiver.url("slack"), {}, b"{}")
+        async with transport.new_client(request.url) as client:
+            with pytest.raises(UnreachableError, match="timeout"):
+                await post(client, request)
+
+
+async def test_redirects_are_not_followed_and_answers_are_cut() -> None:
+    with Receiver() as receiver:
+        away = {"Location": receiver.url("pagerduty")}
+        receiver.script("slack", [Answer(302, away, b"x" * 100_000)])
+        request = Request(receiver.url("slack"), {}, b"{}")
+        async with transport.new_client(request.url) as client:
+            answer = await post(client, request)
+        assert (answer.status, len(answer.body)) == (302, transport.MAX_ANSWER_BYTES)
+        assert len(receiver.received) == 1
+
+
+async def test_nobody_listening_is_a_word_without_the_url() -> None:
+    with Receiver() as receiver:
+        url = receiver.url("slack")
+    async with transport.new_client(url) as client:
+        with pytest.raises(UnreachableError) as failed:
+            await post(client, Request(url, {}, b"{}"))
+    assert str(failed.value) == "ConnectError"
+    assert failed.value.__cause__ is None
+
+
+def test_the_receiver_refuses_other_paths_and_broken_json() -> None:
+    with Receiver() as receiver:
+        base = receiver.url("slack").removesuffix("/services/T000/B000/demo")
+        with httpx.Client(trust_env=False) as client:
+            assert client.post(f"{base}/elsewhere", content=b"{}").status_code == 404
+            assert client.post(receiver.url("slack"), content=b"{").status_code == 400
+            accepted = client.post(receiver.url("pagerduty"), content=b'{"dedup_key":"a"}')
+        assert (accepted.status_code, orjson.loads(accepted.content)["dedup_key"]) == (202, "a")

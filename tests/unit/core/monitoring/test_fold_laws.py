@@ -1,0 +1,180 @@
+"""Laws of the fold: repeats, restarts and the moments of asking change nothing."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.core.monitoring.journal import (
+    PANE,
+    POLICY,
+    START,
+    TOPIC,
+    Entry,
+    Journal,
+    fold,
+    new_fold,
+    verdicts,
+)
+
+from driftline.core.monitoring.fold import JournalFold
+from driftline_schemas.alerts import Alert
+from driftline_schemas.verdicts import Verdict
+
+MODELS = ("m", "n")
+DRIFTED, NORMAL = (0.7, 0.1, 0.1, 0.1), (0.25, 0.25, 0.25, 0.25)
+
+step = st.one_of(
+    st.tuples(
+        st.just("counts"),
+        st.sampled_from(MODELS),
+        st.integers(0, 1),  # input partition
+        st.integers(1, 300),  # predictions
+        st.booleans(),  # drifted
+        st.integers(0, 3),  # panes ago
+    ),
+    st.tuples(
+        st.just("labels"), st.sampled_from(MODELS), st.integers(1, 80), st.sampled_from([0, 9, 2])
+    ),
+    st.tuples(st.just("correction"), st.sampled_from(MODELS)),
+    st.tuples(st.just("mark"), st.integers(1, 3)),
+    st.tuples(st.just("segment"), st.integers(0, 1)),
+    st.tuples(st.just("spec"), st.sampled_from(MODELS), st.sampled_from("ac")),
+)
+
+
+class Writer:
+    """Turns drawn steps into a journal that a joiner could have written."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.now = START
+        self.labels = 0
+        self.segments = [0, 0]
+        self.counted: dict[tuple[Any, ...], list[int]] = {}
+        self.seq = 0
+
+    def counts(self, model: str, partition: int, n: int, drifted: bool, ago: int) -> None:
+        pane = max(START, (self.now // PANE - ago) * PANE)
+        key = (model, partition, self.segments[partition], pane)
+        vector = self.counted.setdefault(key, [0] * 6)
+        for i, share in enumerate(DRIFTED if drifted else NORMAL):
+            vector[i] += int(share * n) + (i == 0)
+        about = {"model": model, "partition": partition, "segment": key[2], "pane": pane}
+        self.journal.counts(self.now, sum(vector), vector, **about)
+
+    def label(self, model: str, *, wrong: bool) -> None:
+        self.labels += 1
+        self.now += 20
+        label = "no" if wrong else "yes"
+        self.journal.joined(self.now, self.labels, model=model, label=label)
+
+    def take(self, drawn: tuple[Any, ...]) -> None:
+        kind, *rest = drawn
+        if kind == "counts":
+            self.counts(*rest)
+        elif kind == "labels":
+            model, times, every = rest
+            for i in range(times):
+                self.label(model, wrong=every > 0 and i % every == 0)
+        elif kind == "correction":
+            self.labels += 1  # what it corrects may be of the other model, or of none
+            about = {"model": rest[0], "predicted_at": self.now - 1_000}
+            self.journal.correction(self.now, self.labels, self.labels - 1, **about)
+        elif kind == "mark":
+            self.now += rest[0] * PANE
+            self.journal.mark(self.now)
+        elif kind == "segment":
+            self.segments[rest[0]] += 1
+        else:
+            self.seq += 1
+            self.journal.spec(self.now, self.seq, spec_hash=rest[1] * 16, model=rest[0])
+            self.journal.bins(self.now, self.seq, model=rest[0])
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Entry]:
+    writer = Writer()
+    for model in MODELS:
+        writer.take(("spec", model, "a"))
+    for drawn in draw(st.lists(step, min_size=1, max_size=25)):
+        writer.take(drawn)
+    writer.take(("mark", 3))
+    return writer.journal.entries
+
+
+def restarted(monitor: JournalFold) -> JournalFold:
+    return JournalFold.restore(POLICY, TOPIC, 3, orjson.loads(orjson.dumps(monitor.snapshot())))
+
+
+def by_revision(found: Sequence[Verdict | Alert]) -> dict[tuple[str, int], Verdict | Alert]:
+    """Raises if one revision said two things."""
+    said: dict[tuple[str, int], Verdict | Alert] = {}
+    for event in found:
+        name = event.alert_id if isinstance(event, Alert) else event.verdict_id
+        assert said.setdefault((name, event.revision), event) == event
+    return said
+
+
+@given(journals(), st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)), max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_a_record_that_is_repeated_later_changes_nothing(
+    entries: list[Entry], repeats: list[tuple[int, int]]
+) -> None:
+    with_repeats = list(entries)
+    for i, (which, where) in enumerate(repeats):
+        first = which % len(entries)
+        place = first + where % (len(entries) - first)
+        near = entries[place]
+        with_repeats.append(Entry(near.offset + 1 + i % 9, near.time, entries[first].record))
+    with_repeats.sort(key=lambda entry: entry.offset)
+    plain, repeated = new_fold(), new_fold()
+    assert fold(entries, plain) == fold(with_repeats, repeated)
+    assert plain.revisions() == repeated.revisions()
+
+
+@given(journals(), st.sets(st.integers(0, 10_000), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_a_restart_at_any_record_changes_nothing(entries: list[Entry], cuts: set[int]) -> None:
+    places = sorted({0, len(entries), *(cut % len(entries) for cut in cuts)})
+    plain, monitor = new_fold(), new_fold()
+    found = []
+    for start, end in pairwise(places):
+        monitor = restarted(monitor)
+        found += fold(entries[start:end], monitor)
+    assert found == fold(entries, plain)
+    assert orjson.dumps(monitor.snapshot()) == orjson.dumps(plain.snapshot())
+    assert monitor.revisions() == plain.revisions()
+
+
+@given(journals(), st.sets(st.integers(0, 10_000), max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_a_revision_says_the_same_whenever_it_is_asked_for(
+    entries: list[Entry], asked: set[int]
+) -> None:
+    often, once = new_fold(), new_fold()
+    found: list[Verdict | Alert] = []
+    last = fold(entries, once) + list(once.revisions())
+    places = {place % len(entries) for place in asked}
+    for i, entry in enumerate(entries):
+        found += fold([entry], often)
+        found += often.revisions() if i in places else []
+    found += often.revisions()
+    seen_often, seen_once = by_revision(found), by_revision(last)
+    assert {k: v for k, v in seen_once.items() if k in seen_often} == seen_once
+
+
+def test_the_laws_are_tried_on_journals_that_make_incidents() -> None:
+    writer = Writer()
+    writer.take(("spec", "m", "a"))
+    for model_is_wrong in (0, 2):
+        for _ in range(4):
+            writer.take(("counts", "m", 0, 250, model_is_wrong == 2, 0))
+            writer.take(("labels", "m", 60, model_is_wrong))
+            writer.take(("mark", 1))
+    monitor = new_fold()
+    found = fold(writer.journal.entries, monitor)
+    assert {alert.check for alert in found if isinstance(alert, Alert)} == {"data", "error"}
+    assert verdicts(monitor.revisions(), "performance")
