@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 HOLDER = """
 import signal
 from driftline.servers import local_servers

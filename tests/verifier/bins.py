@@ -25,11 +25,9 @@ class Numeric:
 
     def index(self, value: object) -> int:
         """The bin of a value; an edge belongs to the bin on its right."""
-        if value is None:
-            return len(self.edges) + 1
-        if isinstance(value, bool) or not isinstance(value, int | float) or _over_64_bit(value):
-            return self.invalid
-        return bisect_right(self.edges, value)
+        if type(value) is float or (type(value) is int and -(2**63) <= value < 2**64):
+            return bisect_right(self.edges, value)
+        return len(self.edges) + 1 if value is None else self.invalid
 
     @property
     def invalid(self) -> int:
@@ -143,7 +141,3 @@ def _bins(entry: dict[str, Any]) -> Bins:
     if entry["kind"] == "categorical":
         return Categorical.of(entry["categories"])
     return Boolean()
-
-
-def _over_64_bit(value: float) -> bool:
-    return isinstance(value, int) and not -(2**63) <= value < 2**64

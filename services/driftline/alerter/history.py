@@ -6,7 +6,7 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.outputs import silent_logger
@@ -18,14 +18,20 @@ POLL_SECONDS: Final = 0.5
 
 
 def read_partition(brokers: str, topic: str, partition: int) -> list[bytes | None]:
-    """All values, oldest first. DriftlineError when that takes longer than 15 s."""
+    """All values, oldest first. DriftlineError when that fails, or takes longer than 15 s."""
     return list(_read(brokers, topic, partition))
 
 
 def _read(brokers: str, topic: str, partition: int) -> Iterator[bytes | None]:
     deadline = monotonic() + SECONDS
     with closing(Consumer(_settings(brokers, topic), logger=silent_logger())) as consumer:
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
+        try:
+            # Besides telling the first offset this finds the partition's leader: a consumer that is
+            # assigned a partition before it knows that waits for half a second.
+            first, _ = consumer.get_watermark_offsets(TopicPartition(topic, partition), SECONDS)
+        except KafkaException as refused:
+            raise _unread(topic, refused.args[0].str()) from None
+        consumer.assign([TopicPartition(topic, partition, first)])
         while monotonic() < deadline:
             if (message := consumer.poll(POLL_SECONDS)) is None:
                 continue
@@ -35,13 +41,16 @@ def _read(brokers: str, topic: str, partition: int) -> Iterator[bytes | None]:
                 return
             else:
                 log.warning("notifications_unread", partition=partition, error=error.str())
-    raise DriftlineError(
-        f"{topic} could not be read to its end in {SECONDS:.0f} s: without it alerts would be sent"
-        " again"
+    raise _unread(topic, f"its end was not reached in {SECONDS:.0f} s")
+
+
+def _unread(topic: str, why: str) -> DriftlineError:
+    return DriftlineError(
+        f"{topic} could not be read ({why}): without it alerts would be sent again"
     )
 
 
-def _settings(brokers: str, topic: str) -> dict[str, str | bool]:
+def _settings(brokers: str, topic: str) -> dict[str, str | bool | int]:
     """librdkafka wants a group's name; with partitions assigned by hand it is not used."""
     return {
         "bootstrap.servers": brokers,
@@ -49,4 +58,5 @@ def _settings(brokers: str, topic: str) -> dict[str, str | bool]:
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
+        "fetch.wait.max.ms": 10,  # the end is told after this wait: half a second by default
     }

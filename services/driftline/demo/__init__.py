@@ -1,0 +1,1 @@
+"""The whole loop on real data: servers, services, a production app, a fault, an alert."""

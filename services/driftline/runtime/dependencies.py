@@ -1,7 +1,6 @@
 """Wait until the servers are there and agree with this process; one log line per attempt."""
 
 import asyncio
-from collections.abc import Mapping
 
 import structlog
 from confluent_kafka import KafkaException, TopicCollection
@@ -13,6 +12,7 @@ from driftline.runtime.installation import check_installation
 from driftline.runtime.outputs import silent_logger
 from driftline.runtime.ports import StoreUnavailableError
 from driftline.runtime.redis_states import bounded, connect
+from driftline.runtime.registry_log import RegistryUnreachableError
 from driftline.runtime.settings import Settings
 from driftline_schemas.topics import TOPICS
 
@@ -39,7 +39,7 @@ async def await_dependencies(
             if needs_redis:
                 await _ping(settings.redis_url)
             await asyncio.to_thread(check_installation, settings)
-        except NotYetError as error:
+        except (NotYetError, RegistryUnreachableError) as error:
             health.not_ready = str(error)
             log.warning("waiting", reason=str(error))
             await asyncio.sleep(RETRY_SECONDS)
@@ -82,8 +82,3 @@ async def _ping(url: str) -> None:
         raise NotYetError("no Redis answers at DRIFTLINE_REDIS_URL") from None
     finally:
         await client.aclose()
-
-
-def same_topics(known: Mapping[str, str], now: Mapping[str, str]) -> str | None:
-    """The first topic that was deleted and created again, or None."""
-    return next((name for name, known_id in known.items() if now.get(name) != known_id), None)

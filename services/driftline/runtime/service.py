@@ -69,7 +69,7 @@ async def _run_or_exit(service: Service[Any], settings: Settings) -> int:
         return await _Process(service, settings).run()
     except DriftlineError as error:
         log.error("stopped", reason=str(error))
-    except Exception as error:  # noqa: BLE001 - the last line of defence
+    except Exception as error:
         log.error("stopped", reason="a bug", exc_info=error)
     logging.shutdown()
     os._exit(1)

@@ -16,7 +16,7 @@ from tests.unit.alerter.samples import (
     slack_channel,
 )
 
-from driftline.alerter.channel import Outcome, Permanent, Retry, Sent
+from driftline.alerter.channel import Channel, Outcome, Permanent, Retry, Sent
 from driftline.alerter.pagerduty import URL, PagerDuty, event_of
 from driftline.alerter.slack import message
 from driftline_schemas.alerts import Alert, Cause
@@ -174,7 +174,7 @@ def test_pagerdutys_answers(status: int, body: bytes, outcome: Outcome) -> None:
 
 
 def test_neither_channels_nor_requests_show_their_secrets() -> None:
-    shown = [
+    shown: list[Channel] = [
         slack_channel(),
         pagerduty_channel(),
         PagerDuty(SecretStr("k"), SecretStr("https://c")),

@@ -63,6 +63,18 @@ def test_a_judged_block_holds_the_counts_of_its_panes(gaps: list[tuple[int, int]
             assert block.counts["x"].tolist() == [sum(inside), 7 * len(inside)]
 
 
+@given(panes, st.integers(0, 40))
+def test_a_later_block_reaches_back_to_one_of_the_first_panes_only(
+    gaps: list[tuple[int, int]], cut: int
+) -> None:
+    closed, blocks = indexed(gaps), Blocks(TARGETS)
+    judged(blocks, closed[:cut])
+    now, may_reach = blocks.next_pane, blocks.first_panes
+    for start, width, _, _ in judged(blocks, closed[cut:]):
+        reached = [pane for pane, n in closed if start <= pane < start + width and n]
+        assert reached[0] >= now or reached[0] in may_reach
+
+
 def test_a_pane_that_holds_enough_is_judged_by_itself() -> None:
     assert judged(Blocks(TARGETS), [(5, 4)]) == [(5, 1, 3, 4)]
 

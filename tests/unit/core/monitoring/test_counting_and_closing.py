@@ -43,10 +43,9 @@ def test_nothing_closes_while_an_input_partition_was_never_heard_of(journal: Jou
 
 
 def test_an_old_mark_takes_no_time_back(journal: Journal) -> None:
-    journal.mark(CLOSES)
-    journal.counts(CLOSES, 200, EVEN, pane=START + PANE)
-    journal.mark(START)
-    journal.mark(CLOSES + PANE)
+    journal.counts(START, 200, EVEN)
+    for times in ({0: CLOSES}, {0: START}, {1: CLOSES}):
+        journal.write(CLOSES, kind="mark", times=times)
     assert len(verdicts(fold(journal.entries, new_fold()), "data")) == 1
 
 

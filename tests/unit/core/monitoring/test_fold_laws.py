@@ -1,7 +1,6 @@
 """Laws of the fold: repeats, restarts and the moments of asking change nothing."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -36,7 +35,11 @@ step = st.one_of(
         st.integers(0, 3),  # panes ago
     ),
     st.tuples(
-        st.just("labels"), st.sampled_from(MODELS), st.integers(1, 80), st.sampled_from([0, 9, 2])
+        st.just("labels"),
+        st.sampled_from(MODELS),
+        st.integers(1, 80),
+        st.sampled_from([0, 9, 2]),  # every so many are wrong
+        st.integers(0, 4),  # panes late
     ),
     st.tuples(st.just("correction"), st.sampled_from(MODELS)),
     st.tuples(st.just("mark"), st.integers(1, 3)),
@@ -52,6 +55,7 @@ class Writer:
         self.journal = Journal()
         self.now = START
         self.labels = 0
+        self.predicted_at = START
         self.segments = [0, 0]
         self.counted: dict[tuple[Any, ...], list[int]] = {}
         self.seq = 0
@@ -65,23 +69,25 @@ class Writer:
         about = {"model": model, "partition": partition, "segment": key[2], "pane": pane}
         self.journal.counts(self.now, sum(vector), vector, **about)
 
-    def label(self, model: str, *, wrong: bool) -> None:
+    def label(self, model: str, late: int, *, wrong: bool) -> None:
         self.labels += 1
         self.now += 20
+        self.predicted_at = self.now - late * PANE
+        about = {"predicted_at": self.predicted_at, "prediction_ts": self.predicted_at}
         label = "no" if wrong else "yes"
-        self.journal.joined(self.now, self.labels, model=model, label=label)
+        self.journal.joined(self.now, self.labels, model=model, label=label, **about)
 
     def take(self, drawn: tuple[Any, ...]) -> None:
         kind, *rest = drawn
         if kind == "counts":
             self.counts(*rest)
         elif kind == "labels":
-            model, times, every = rest
+            model, times, every, late = rest
             for i in range(times):
-                self.label(model, wrong=every > 0 and i % every == 0)
+                self.label(model, late, wrong=every > 0 and i % every == 0)
         elif kind == "correction":
             self.labels += 1  # what it corrects may be of the other model, or of none
-            about = {"model": rest[0], "predicted_at": self.now - 1_000}
+            about = {"model": rest[0], "predicted_at": self.predicted_at}
             self.journal.correction(self.now, self.labels, self.labels - 1, **about)
         elif kind == "mark":
             self.now += rest[0] * PANE
@@ -135,21 +141,27 @@ def test_a_record_that_is_repeated_later_changes_nothing(
     assert plain.revisions() == repeated.revisions()
 
 
-@given(journals(), st.sets(st.integers(0, 10_000), max_size=5))
+places = st.sets(st.integers(0, 10_000), max_size=8)
+
+
+@given(journals(), places, places)
 @settings(max_examples=60, deadline=None)
-def test_a_restart_at_any_record_changes_nothing(entries: list[Entry], cuts: set[int]) -> None:
-    places = sorted({0, len(entries), *(cut % len(entries) for cut in cuts)})
+def test_a_restart_at_any_record_changes_nothing(
+    entries: list[Entry], restarts: set[int], asked: set[int]
+) -> None:
     plain, monitor = new_fold(), new_fold()
-    found = []
-    for start, end in pairwise(places):
-        monitor = restarted(monitor)
-        found += fold(entries[start:end], monitor)
-    assert found == fold(entries, plain)
-    assert orjson.dumps(monitor.snapshot()) == orjson.dumps(plain.snapshot())
+    for i, entry in enumerate(entries):
+        if i in {place % len(entries) for place in restarts}:
+            monitor = restarted(monitor)
+        assert fold([entry], monitor) == fold([entry], plain)
+        if i in {place % len(entries) for place in asked}:
+            assert monitor.revisions() == plain.revisions()
+    monitor = restarted(monitor)
     assert monitor.revisions() == plain.revisions()
+    assert orjson.dumps(monitor.snapshot()) == orjson.dumps(plain.snapshot())
 
 
-@given(journals(), st.sets(st.integers(0, 10_000), max_size=8))
+@given(journals(), places)
 @settings(max_examples=60, deadline=None)
 def test_a_revision_says_the_same_whenever_it_is_asked_for(
     entries: list[Entry], asked: set[int]
@@ -157,10 +169,9 @@ def test_a_revision_says_the_same_whenever_it_is_asked_for(
     often, once = new_fold(), new_fold()
     found: list[Verdict | Alert] = []
     last = fold(entries, once) + list(once.revisions())
-    places = {place % len(entries) for place in asked}
     for i, entry in enumerate(entries):
         found += fold([entry], often)
-        found += often.revisions() if i in places else []
+        found += often.revisions() if i in {place % len(entries) for place in asked} else []
     found += often.revisions()
     seen_often, seen_once = by_revision(found), by_revision(last)
     assert {k: v for k, v in seen_once.items() if k in seen_often} == seen_once
@@ -172,7 +183,7 @@ def test_the_laws_are_tried_on_journals_that_make_incidents() -> None:
     for model_is_wrong in (0, 2):
         for _ in range(4):
             writer.take(("counts", "m", 0, 250, model_is_wrong == 2, 0))
-            writer.take(("labels", "m", 60, model_is_wrong))
+            writer.take(("labels", "m", 60, model_is_wrong, 0))
             writer.take(("mark", 1))
     monitor = new_fold()
     found = fold(writer.journal.entries, monitor)

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import orjson
 import pytest
-from tests.unit.core.monitoring.journal import PANE, POLICY, START, Journal, fold, new_fold
+from tests.unit.core.monitoring.journal import PANE, POLICY, START, TOPIC, Journal, fold, new_fold
 
 from driftline.core.monitoring.fold import JournalFold
 from driftline.core.monitoring.performance import month_end, month_start
@@ -72,6 +73,19 @@ def test_a_correction_amends_the_figure_and_is_a_revision_of_its_own(journal: Jo
     after = revised(monitor)
     assert (before.results[0].value, after.results[0].value) == (1.0, 0.75)
     assert (after.coverage, after.revision) == (before.coverage, before.revision + 1)
+
+
+def test_a_restart_keeps_what_changed_since_the_last_revision(journal: Journal) -> None:
+    monitor = new_fold()
+    fold(journal.entries, monitor)
+    monitor.revisions()
+    known = len(journal.entries)
+    label(journal, 1)
+    fold(journal.entries[known:], monitor)
+    restarted = JournalFold.restore(
+        POLICY, TOPIC, 3, orjson.loads(orjson.dumps(monitor.snapshot()))
+    )
+    assert [v.target for v in restarted.revisions()] == [200, "month"]
 
 
 def test_the_month_of_the_prediction_holds_the_same_labels(journal: Journal) -> None:

@@ -1,0 +1,111 @@
+"""Reads the topics as any subscriber would, without a group, and keeps what the summary needs."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+
+from driftline.demo.segments import row_of
+from driftline_schemas.alerts import Alert
+from driftline_schemas.codec import UnreadableEvent, decode
+from driftline_schemas.topics import (
+    ALERTS,
+    DEAD_LETTERS,
+    JOURNAL,
+    NOTIFICATIONS,
+    PREDICTIONS,
+    UNMATCHED,
+    VERDICTS,
+)
+from driftline_schemas.verdicts import Verdict
+
+WATCHED = (PREDICTIONS, JOURNAL, UNMATCHED, VERDICTS, ALERTS, NOTIFICATIONS, DEAD_LETTERS)
+
+
+@dataclass(slots=True)
+class Observed:
+    """What has been seen so far."""
+
+    rows: list[tuple[int, int]] = field(default_factory=list)  # append time, row
+    right: dict[str, bool] = field(default_factory=dict)  # by prediction id
+    unmatched: set[tuple[int, int]] = field(default_factory=set)
+    dead_letters: set[tuple[str, int, int]] = field(default_factory=set)
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    sent: set[tuple[str, int, str]] = field(default_factory=set)
+
+    def row_at(self, time: int) -> int:
+        """The last row predicted at or before `time` (ms)."""
+        return max((row for at, row in self.rows if at <= time), default=0)
+
+
+class Observer:
+    """Follows the topics of one installation from the beginning."""
+
+    def __init__(self, brokers: str, prefix: str) -> None:
+        self.seen = Observed()
+        self._names = {topic.full_name(prefix): topic for topic in WATCHED}
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": brokers,
+                "group.id": f"{prefix}.demo-observer",  # wanted by the client, never joined
+                "enable.auto.commit": False,
+            }
+        )
+        self._consumer.assign(
+            [
+                TopicPartition(name, partition, OFFSET_BEGINNING)
+                for name, topic in self._names.items()
+                for partition in range(topic.partitions)
+            ]
+        )
+
+    def poll(self, seconds: float) -> list[Alert]:
+        """Take what has come; the alert revisions among it that are new."""
+        known = len(self.seen.alerts)
+        for topic, partition, offset, time, value in self._messages(seconds):
+            with suppress(UnreadableEvent):
+                self._take(topic, partition, offset, time, value)
+        return self.seen.alerts[known:]
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self._consumer.close()
+
+    def _messages(self, seconds: float) -> Iterator[tuple[str, int, int, int, bytes]]:
+        for message in self._consumer.consume(1_000, seconds):
+            topic, value = message.topic(), message.value()
+            if message.error() is None and topic and value:
+                _, time = message.timestamp()
+                yield topic, message.partition() or 0, message.offset() or 0, time, value
+
+    def _take(self, topic: str, partition: int, offset: int, time: int, value: bytes) -> None:
+        seen, kind = self.seen, self._names[topic]
+        if kind is VERDICTS:
+            verdict = decode(Verdict, value)
+            seen.verdicts[verdict.verdict_id] = verdict
+        elif kind is ALERTS:
+            alert = decode(Alert, value)
+            if all((a.alert_id, a.revision) != (alert.alert_id, alert.revision)
+                   for a in seen.alerts):  # fmt: skip
+                seen.alerts.append(alert)
+        else:
+            self._take_record(kind.name, offset, partition, time, orjson.loads(value))
+
+    def _take_record(
+        self, kind: str, offset: int, partition: int, time: int, record: dict[str, Any]
+    ) -> None:
+        seen = self.seen
+        if kind == PREDICTIONS.name:
+            seen.rows.append((time, row_of(record["prediction_id"])))
+        elif kind == JOURNAL.name and record.get("kind") == "joined":
+            seen.right[record["prediction_id"]] = record["prediction"] == record["label"]
+        elif kind == UNMATCHED.name:
+            seen.unmatched.add(tuple(record["source_tp"]))
+        elif kind == DEAD_LETTERS.name:
+            seen.dead_letters.add((record["topic"], record["partition"], record["offset"]))
+        elif kind == NOTIFICATIONS.name and record["result"] == "sent":
+            seen.sent.add((record["alert_id"], record["revision"], record["channel"]))

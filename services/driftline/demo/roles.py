@@ -1,0 +1,87 @@
+"""The services as separate processes; none outlives the demo, however that ends."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+STOP_SECONDS = 15.0
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+class Processes:
+    """Children with their logs in one folder, stopped in reverse order on exit."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for child in self._children.values():
+            with suppress(ProcessLookupError):
+                child.terminate()
+        for child in self._children.values():
+            try:
+                child.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+    def start(
+        self, name: str, arguments: Sequence[str], **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Start `python -m ...`; its stderr goes to NAME.log, its stdout is a pipe."""
+        with (self._folder / f"{name}.log").open("ab") as log:
+            child = subprocess.Popen(  # noqa: S603 - our own modules
+                [sys.executable, "-m", *arguments],
+                env={**self._environment, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is ours to handle: they are stopped in order
+                preexec_fn=_dies_with_parent(),
+            )
+        self._children[name] = child
+        return child
+
+    def role(self, role: str, replica: str | None = None) -> subprocess.Popen[bytes]:
+        """Start one service."""
+        name = replica or f"{role}-1"
+        return self.start(name, ["driftline", "run", role], DRIFTLINE_REPLICA=name)
+
+    def dead(self) -> str | None:
+        """The name of a child that has ended by itself with an error."""
+        return next((name for name, c in self._children.items() if c.poll() not in (None, 0)), None)
+
+    def log_of(self, name: str) -> str:
+        """The last lines of a child's log."""
+        return "\n".join((self._folder / f"{name}.log").read_text().splitlines()[-5:])
+
+
+def _dies_with_parent() -> Callable[[], None] | None:
+    """On Linux the kernel ends the child when its parent dies, even by SIGKILL."""
+    if sys.platform != "linux":
+        return None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before the kernel knew
+            os._exit(1)
+
+    return ask
