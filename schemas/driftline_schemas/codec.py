@@ -1,7 +1,7 @@
-"""The one codec: JSON by orjson. A number JSON cannot say (NaN, 1e400) is refused, not guessed."""
+"""The one codec: JSON by orjson. A number that JSON cannot say (NaN, 1e400) is never read."""
 
 from hashlib import sha256
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from driftline_schemas.fields import Event
 
 E = TypeVar("E", bound=Event)
+MAX_STEP_CHARACTERS: Final = 64  # a step may be a key of an app's own
 
 
 class UnreadableEvent(ValueError):  # noqa: N818 - named for what the reader met
@@ -16,7 +17,7 @@ class UnreadableEvent(ValueError):  # noqa: N818 - named for what the reader met
 
 
 def encode(event: BaseModel) -> bytes:
-    """Bytes of an event; absent optional fields are left out."""
+    """Bytes of an event; absent optional fields are left out, a number not finite becomes null."""
     return orjson.dumps(event.model_dump(mode="json", exclude_none=True))
 
 
@@ -33,8 +34,8 @@ def decode(kind: type[E], raw: bytes | None) -> E:
 def first_fault(error: ValidationError) -> str:
     """The first thing wrong, as one sentence, without the value (it may be large or secret)."""
     fault = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(step) for step in fault["loc"]) or "event"
-    return f"{where}: {fault['msg']}"
+    where = ".".join(str(step)[:MAX_STEP_CHARACTERS] for step in fault["loc"]) or "event"
+    return f"{where}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def canonical(value: object) -> bytes:

@@ -1,8 +1,8 @@
 """Control records of the journal: what the registry decided, at a point of each model's journal."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from driftline_schemas.fields import Event, Hash, Millis, Name
 from driftline_schemas.spec import FeatureKind, ModelSpec
@@ -24,11 +24,18 @@ class Bins(Event):
     reference: list[int]
 
 
+def _recorded_spec(value: object) -> object:
+    """A spec that a newer release recorded may have keys that this one does not know."""
+    return (
+        value if isinstance(value, ModelSpec) else ModelSpec.model_validate(value, extra="ignore")
+    )
+
+
 class SpecBody(Event):
     """A specification comes into force."""
 
     spec_hash: Hash
-    spec: ModelSpec
+    spec: Annotated[ModelSpec, BeforeValidator(_recorded_spec)]
 
 
 class BinsBody(Event):
@@ -114,6 +121,9 @@ class AcceptDriftControl(ControlEvent):
     body: AcceptDriftBody
 
 
+CONTROLS: Final = (
+    SpecControl, BinsControl, DeployedControl, ScheduleControl, RetrainControl, AcceptDriftControl,
+)  # fmt: skip
 Control = Annotated[
     SpecControl
     | BinsControl

@@ -21,7 +21,7 @@ class DeadLetter(Event):
     offset: int
     service: str
     version: str
-    key: str | None
-    value: str | None
+    key: str | None = None
+    value: str | None = None
     sha256: Sha256
     length: int

@@ -17,18 +17,29 @@ from pydantic import (
     WithJsonSchema,
 )
 
+NO_TIME: Final = "is no RFC 3339 time with an offset from UTC"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
 NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,128}$"
 MAX_OUTPUT_CHARACTERS: Final = 1_024
-RFC_3339: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)")
+RFC_3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+# Year 2 to the end of year 9999, UTC: also the pane that a time lies in can be written again.
+EARLIEST, LATEST = -62_104_060_800_000, 253_402_300_799_999
 
 
 def parse_time(text: str) -> int:
-    """RFC 3339 to milliseconds since the epoch; ValueError for anything else."""
+    """RFC 3339 to milliseconds since the epoch; ValueError, which quotes nothing, for the rest."""
     if not RFC_3339.fullmatch(text):
-        raise ValueError(f"{text[:40]!r} is no RFC 3339 time with an offset")
-    return (datetime.fromisoformat(text.upper()) - EPOCH) // timedelta(milliseconds=1)
+        raise ValueError(NO_TIME)
+    try:
+        millis = (datetime.fromisoformat(text.upper()) - EPOCH) // timedelta(milliseconds=1)
+    except ValueError:
+        raise ValueError(NO_TIME) from None
+    if not EARLIEST <= millis <= LATEST:
+        raise ValueError("is a time before year 2 or after year 9999")
+    return millis
 
 
 def format_time(millis: int) -> str:
@@ -39,7 +50,7 @@ def format_time(millis: int) -> str:
 
 @lru_cache(maxsize=4_096)  # neighbouring events share their second
 def _second(seconds: int) -> str:
-    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}"
+    return (EPOCH + timedelta(seconds=seconds)).isoformat()[:19]
 
 
 def _millis(value: object) -> object:

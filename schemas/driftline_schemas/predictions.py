@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from driftline_schemas.fields import Event, FeatureValue, Finite, Id, Millis, Name, Output
-from driftline_schemas.topics import MAX_FEATURES
+from driftline_schemas.limits import MAX_FEATURES
 
 
 class Route(Event):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from driftline_schemas.codec import canonical
-from driftline_schemas.fields import Event, Millis, Name, Sha256
+from driftline_schemas.fields import Event, Hash, Millis, Name, Sha256
 
 Action = Literal[
     "apply_spec", "model_updated", "gate_evaluated", "promote", "rollback", "hold", "lift",
@@ -52,11 +52,11 @@ class Artifact(Event):
 class ModelUpdated(Event):
     """A learner made a version: a recipe, and the hash of the state that it gives."""
 
-    version_id: str
+    version_id: Hash
     model: Name
     pipeline: str
-    parent: str | None = None
-    spec_hash: str
+    parent: Hash | None = None
+    spec_hash: Hash
     seeds: dict[str, int]
     offsets: tuple[int, int]
     state_hash: str
@@ -158,7 +158,7 @@ class InstallationBody(Event):
 class ApplySpecBody(Event):
     """A specification and the bins made from its reference."""
 
-    spec_hash: str
+    spec_hash: Hash
     spec: dict[str, Any]
     bins: dict[str, Any] | None = None
 

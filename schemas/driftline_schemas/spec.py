@@ -5,18 +5,19 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from driftline_schemas.fields import Name
-from driftline_schemas.topics import MAX_FEATURES
+from driftline_schemas.limits import MAX_FEATURES
 
 FeatureKind = Literal["numeric", "categorical", "boolean"]
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Duration = Annotated[str, Field(pattern=r"^[0-9]+(ms|s|m|h|d)$")]  # 250ms, 60s, 12h, 7d
 PREDICTION_SCOPE = "prediction"  # verdicts about the model's own outputs are filed under this name
 
 
 class SpecPart(BaseModel):
     """People write specs: an unknown key is a mistake, so it is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Feature(SpecPart):
@@ -24,13 +25,6 @@ class Feature(SpecPart):
 
     name: Annotated[str, Field(min_length=1, max_length=256)]
     kind: FeatureKind
-
-
-class Step(SpecPart):
-    """One estimator of a pipeline: an allow-listed River class and its parameters."""
-
-    class_: str = Field(alias="class")
-    parameters: dict[str, Any] = {}
 
 
 class Floor(SpecPart):
@@ -54,8 +48,8 @@ class GateSpec(SpecPart):
     least_gain: float = 0.03
     min_pairs: int = 200
     alpha: Share = 0.05
-    maturity: str | None = None
-    block: str | None = None
+    maturity: Duration | None = None
+    block: Duration | None = None
 
 
 class ReferenceSpec(SpecPart):
@@ -69,8 +63,8 @@ class ReferenceSpec(SpecPart):
 class Expect(SpecPart):
     """Silence that is an incident."""
 
-    predictions_within: str | None = None
-    labels_within: str | None = None
+    predictions_within: Duration | None = None
+    labels_within: Duration | None = None
 
 
 class Schedule(SpecPart):
@@ -92,7 +86,7 @@ class ModelSpec(SpecPart):
     alarm_budget: Share = 0.005
     floors: list[Floor] = []
     expect: Expect | None = None
-    label_horizon: str | None = None
+    label_horizon: Duration | None = None
     pipelines: dict[str, list[dict[str, Any]]] = {}
     champion: str | None = None
     version_every: int = Field(default=50, gt=0)

@@ -1,7 +1,29 @@
-"""The one table of topics: key, number of partitions, retention."""
+"""The one table of topics: event types, key, number of partitions, retention."""
 
 from dataclasses import dataclass
 from typing import Final
+
+from driftline_schemas.alerts import Alert
+from driftline_schemas.control import CONTROLS
+from driftline_schemas.dead_letters import DeadLetter
+from driftline_schemas.fields import Event
+from driftline_schemas.journal import Correction, Counts, Joined, Mark, Unmatched
+from driftline_schemas.labels import Label
+from driftline_schemas.limits import MAX_DEPTH as MAX_DEPTH
+from driftline_schemas.limits import MAX_FEATURE_STRING_BYTES as MAX_FEATURE_STRING_BYTES
+from driftline_schemas.limits import MAX_FEATURES as MAX_FEATURES
+from driftline_schemas.limits import MAX_RECORD_BYTES as MAX_RECORD_BYTES
+from driftline_schemas.notifications import Notification
+from driftline_schemas.predictions import Prediction
+from driftline_schemas.registry import (
+    Checkpoint,
+    Deployment,
+    Fact,
+    LearningMetric,
+    RegistryCommand,
+    ScorerStatus,
+)
+from driftline_schemas.verdicts import Verdict
 
 DAY: Final = 86_400_000
 FOREVER: Final = -1
@@ -12,6 +34,7 @@ class Topic:
     """One topic. `retention_ms` -1 keeps for ever; `append_time` lets the broker set timestamps."""
 
     name: str
+    events: tuple[type[Event], ...]
     partitions: int
     key: str
     retention_ms: int = FOREVER
@@ -32,20 +55,26 @@ class Topic:
         return settings
 
 
-PREDICTIONS: Final = Topic("predictions", 16, "prediction_id", 14 * DAY, append_time=True)
-LABELS: Final = Topic("labels", 16, "prediction_id", 14 * DAY, append_time=True)
-JOURNAL: Final = Topic("journal", 8, "model")
-UNMATCHED: Final = Topic("unmatched", 8, "model", 30 * DAY)
-VERDICTS: Final = Topic("verdicts", 8, "model", 90 * DAY)
-ALERTS: Final = Topic("alerts", 8, "model", 90 * DAY)
-NOTIFICATIONS: Final = Topic("notifications", 8, "alert_id/channel", compacted=True)
-LEARNING_METRICS: Final = Topic("learning-metrics", 8, "model", 90 * DAY)
-CHECKPOINTS: Final = Topic("checkpoints", 8, "role/model", compacted=True)
-REGISTRY_COMMANDS: Final = Topic("registry-commands", 1, "", 30 * DAY, append_time=True)
-REGISTRY: Final = Topic("registry", 1, "")
-DEPLOYMENTS: Final = Topic("deployments", 8, "model", compacted=True)
-SCORER_STATUS: Final = Topic("scorer-status", 1, "scorer_id", compacted=True)
-DEAD_LETTERS: Final = Topic("dead-letters", 4, "original key", 30 * DAY)
+PREDICTIONS: Final = Topic(
+    "predictions", (Prediction,), 16, "prediction_id", 14 * DAY, append_time=True
+)
+LABELS: Final = Topic("labels", (Label,), 16, "prediction_id", 14 * DAY, append_time=True)
+JOURNAL: Final = Topic("journal", (Joined, Correction, Counts, Mark, *CONTROLS), 8, "model")
+UNMATCHED: Final = Topic("unmatched", (Unmatched,), 8, "model", 30 * DAY)
+VERDICTS: Final = Topic("verdicts", (Verdict,), 8, "model", 90 * DAY)
+ALERTS: Final = Topic("alerts", (Alert,), 8, "model", 90 * DAY)
+NOTIFICATIONS: Final = Topic(
+    "notifications", (Notification,), 8, "alert_id/channel", compacted=True
+)
+LEARNING_METRICS: Final = Topic("learning-metrics", (LearningMetric,), 8, "model", 90 * DAY)
+CHECKPOINTS: Final = Topic("checkpoints", (Checkpoint,), 8, "role/model", compacted=True)
+REGISTRY_COMMANDS: Final = Topic(
+    "registry-commands", (RegistryCommand,), 1, "", 30 * DAY, append_time=True
+)
+REGISTRY: Final = Topic("registry", (Fact,), 1, "")
+DEPLOYMENTS: Final = Topic("deployments", (Deployment,), 8, "model", compacted=True)
+SCORER_STATUS: Final = Topic("scorer-status", (ScorerStatus,), 1, "scorer_id", compacted=True)
+DEAD_LETTERS: Final = Topic("dead-letters", (DeadLetter,), 4, "original key", 30 * DAY)
 
 TOPICS: Final = (
     PREDICTIONS, LABELS, JOURNAL, UNMATCHED, VERDICTS, ALERTS, NOTIFICATIONS, LEARNING_METRICS,
@@ -53,11 +82,6 @@ TOPICS: Final = (
 )  # fmt: skip
 
 ROLES: Final = ("joiner", "monitor", "learner", "registry", "alerter")
-
-MAX_RECORD_BYTES: Final = 256 * 1024
-MAX_FEATURES: Final = 1_000
-MAX_DEPTH: Final = 8
-MAX_FEATURE_STRING_BYTES: Final = 1_024
 
 
 def consumer_group(prefix: str, role: str) -> str:

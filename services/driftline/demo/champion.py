@@ -11,13 +11,14 @@ PASSES = 20
 
 
 def train(known: list[tuple[Features, str]], seed: int) -> Any:
-    """StandardScaler | SoftmaxRegression(SGD .01), 20 passes over the known rows, shuffled once."""
+    """StandardScaler | SoftmaxRegression(SGD .01), 20 passes over the known rows, each in a new order."""
     model = compose.Pipeline(
         preprocessing.StandardScaler(), linear_model.SoftmaxRegression(optim.SGD(0.01))
     )
     rows = known[:KNOWN_ROWS]
-    Random(seed).shuffle(rows)  # noqa: S311 - reproducible, not secret
+    chance = Random(seed)  # noqa: S311 - reproducible, not secret
     for _ in range(PASSES):
+        chance.shuffle(rows)
         for features, label in rows:
             model.learn_one(features, label)
     return model

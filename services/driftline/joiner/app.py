@@ -48,7 +48,7 @@ def build(settings: Settings) -> Service[JoinPayload]:
             opening,
             prefix=prefix,
             limits=Limits(settings.label_horizon_ms, settings.repeat_window_ms),
-            overlay=Overlay(),
+            overlay=overlay_of(settings),
             pane_seconds=settings.pane_seconds,
             store=store,
             bins=bins,
@@ -77,6 +77,14 @@ def build(settings: Settings) -> Service[JoinPayload]:
         store=store,
         lead_ms=LEAD_MS,
         background=(follow_registry, tell_time, expire),
+    )
+
+
+def overlay_of(settings: Settings) -> Overlay:
+    """Each partition's part of what one joiner, owning all of them, may hold in memory."""
+    return Overlay(
+        age_ms=int(settings.joiner_memory_seconds * 1_000),
+        max_bytes=int(settings.joiner_memory_mb * 1024 * 1024 / PREDICTIONS.partitions),
     )
 
 

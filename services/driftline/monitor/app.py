@@ -7,7 +7,7 @@ from driftline.runtime.outputs import KafkaOutputs
 from driftline.runtime.redis_states import RedisStates, connect
 from driftline.runtime.service import Service
 from driftline.runtime.settings import Settings
-from driftline_schemas.topics import ALERTS, JOURNAL, PREDICTIONS
+from driftline_schemas.topics import ALERTS, JOURNAL, PREDICTIONS, consumer_group
 
 ROLE = "monitor"
 
@@ -37,5 +37,5 @@ def build(settings: Settings) -> Service[bytes]:
         topics=(JOURNAL,),
         outputs=outputs,
         open_state=monitors.open_state,
-        store=RedisStates(connect(settings.redis_url), f"{prefix}:{ROLE}"),
+        store=RedisStates(connect(settings.redis_url), consumer_group(prefix, ROLE)),
     )

@@ -64,7 +64,7 @@ def run(service: Service[Any], settings: Settings) -> int:
 
 
 async def _run_or_exit(service: Service[Any], settings: Settings) -> int:
-    """A failed process must end whatever its threads still wait for: the orchestrator restarts it."""
+    """A failed process must end, whatever its threads wait for: the orchestrator restarts it."""
     try:
         return await _Process(service, settings).run()
     except DriftlineError as error:

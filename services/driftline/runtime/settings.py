@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int | None = None  # default: the first free one from 9100 up
     log_level: str = "info"
+    joiner_memory_seconds: float = Field(default=60.0, ge=0)  # older waiting predictions: Redis
+    joiner_memory_mb: float = Field(default=256.0, ge=0)  # as do the oldest beyond so much
 
     # Channels and secrets.
     api_token: SecretStr | None = None

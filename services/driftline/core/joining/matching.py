@@ -101,7 +101,7 @@ class Matcher:
         if (pair := self.remainders.get(key)) and self._in_window(time, pair.label_time):
             return self._again(key, pair, event, Later(offset, time, event.label))
         waiting = self.labels.newest(key)
-        if waiting and self._in_window(time, waiting.time):
+        if waiting and time - waiting.time <= min(self.limits.repeat_window, self.limits.horizon):
             if same_value(waiting.current, event.label):
                 return "repeat"
             self.labels.correct(key, Later(offset, time, event.label))

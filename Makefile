@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+help:  ## Say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml uv.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
+	UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv sync --quiet --locked --inexact --all-extras
+	@touch $@
+
+install: $(INSTALLED)  ## Make the virtual environment in .venv, exactly as locked
+
+demo: $(INSTALLED)  ## Run the whole loop on a real stream: servers, services, an app, a fault, alerts
+	@$(BIN)/driftline demo $(ARGS)
+
+test: $(INSTALLED)  ## Run all tests, on a real Kafka and a real Redis that they start
+	$(BIN)/python -m pytest $(ARGS)
+
+unit: $(INSTALLED)  ## Run the quick tests, and report the branch coverage of core and schemas
+	$(BIN)/python -m pytest -q tests/unit tests/contracts -m "not integration" --cov --cov-report=term $(ARGS)
+
+lint: $(INSTALLED)  ## Check style and import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(INSTALLED)  ## Check types
+	$(BIN)/mypy
+
+schemas: $(INSTALLED)  ## Write the JSON Schemas anew
+	$(BIN)/python -m driftline_schemas.json_schemas
+
+load: $(INSTALLED)  ## Measure the joiner beside the floor
+	$(BIN)/python -m loadtests.pairs $(ARGS)
+
+.PHONY: help install demo test unit lint types schemas load

@@ -1,0 +1,1 @@
+"""How much the services carry, measured on real servers."""

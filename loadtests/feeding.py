@@ -1,0 +1,84 @@
+"""Feed pairs to the input topics, at a rate or flat out, a label so many pairs after its prediction."""
+
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any, Final, Literal
+
+from confluent_kafka import Producer
+
+from driftline.runtime.clock import SystemClock
+from driftline_schemas.topics import LABELS, PREDICTIONS
+from loadtests.events import Events
+
+Half = Literal["prediction", "label"]
+LOOK_EVERY: Final = 256  # events between two looks at the clock
+QUEUE_SECONDS: Final = 0.1
+
+
+def order(pairs: int, delay: int) -> Iterator[tuple[Half, int]]:
+    """Halves in the order in which they are sent; a label `delay` pairs after its prediction."""
+    for step in range(pairs + delay):
+        if step < pairs:
+            yield "prediction", step
+        if step >= delay:
+            yield "label", step - delay
+
+
+class Feeder:
+    """Sends the halves of one run. rate: pairs a second, None for flat out."""
+
+    def __init__(self, brokers: str, prefix: str, events: Events, rate: float | None) -> None:
+        self._topics = {
+            "prediction": PREDICTIONS.full_name(prefix),
+            "label": LABELS.full_name(prefix),
+        }
+        self._events, self._rate = events, rate
+        self._clock = SystemClock()
+        self._failures: list[Any] = []
+        self._producer = Producer(
+            {
+                "bootstrap.servers": brokers,
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": 20,
+                "partitioner": "murmur2_random",
+                "queue.buffering.max.messages": 200_000,
+                "delivery.report.only.error": True,
+                "on_delivery": lambda error, _message: self._failures.append(error),
+            }
+        )
+
+    def send(self, halves: Iterator[tuple[Half, int]], each_pair: float = 2.0) -> float:
+        """Send them all and wait for the broker; returns the seconds that took.
+
+        each_pair: how many halves make a pair's worth of the rate (1 when only one half is sent).
+        """
+        began, now = monotonic(), self._clock.now()
+        for sent, (half, pair) in enumerate(halves):
+            if sent % LOOK_EVERY == 0:
+                self._pace(began, sent / each_pair)
+                now = self._clock.now()
+            self._produce(half, pair, now)
+        self._producer.flush()
+        if self._failures:
+            raise RuntimeError(f"the broker refused events: {self._failures[0]}")
+        return monotonic() - began
+
+    def _pace(self, began: float, pairs: float) -> None:
+        self._producer.poll(0)
+        if self._rate is None:
+            return
+        while (early := began + pairs / self._rate - monotonic()) > 0:
+            self._producer.poll(early)
+
+    def _produce(self, half: Half, pair: int, now: int) -> None:
+        body = self._events.prediction if half == "prediction" else self._events.label
+        while True:
+            try:
+                self._producer.produce(
+                    self._topics[half], body(pair, now), self._events.key(pair)
+                )
+            except BufferError:  # the local queue is full: wait for acknowledgements
+                self._producer.poll(QUEUE_SECONDS)
+            else:
+                return

@@ -1,0 +1,212 @@
+"""An installation of its own for a test: topics, specifications and services as processes."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, sleep
+
+import orjson
+import redis
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from driftline.cli.apply import apply_spec, make_bins
+from driftline.cli.spec_file import load_spec
+from driftline.cli.topics import init_topics
+from driftline.runtime.settings import Settings, load
+from driftline.servers import LocalServers
+from driftline_schemas.topics import ALERTS, JOURNAL, LABELS, PREDICTIONS, Topic, consumer_group
+from tests.verifier.traffic import Model, reference_rows
+
+INPUTS: Mapping[str, tuple[Topic, ...]] = {
+    "joiner": (PREDICTIONS, LABELS),
+    "monitor": (JOURNAL,),
+    "alerter": (ALERTS,),
+}
+PATIENCE_SECONDS = 120.0
+
+
+@dataclass(slots=True)
+class Installation:
+    """Servers, a prefix, and the processes that were started on them."""
+
+    servers: LocalServers
+    prefix: str
+    folder: Path
+    environment: dict[str, str]
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def settings(self) -> Settings:
+        """As the services see them."""
+        names = {
+            name.removeprefix("DRIFTLINE_").lower(): value
+            for name, value in self.environment.items()
+        }
+        return load(**names)
+
+    def apply(self, model: Model) -> None:
+        """Apply a specification with a reference of 2,000 rows."""
+        apply_model(self, model)
+
+    def start(self, role: str, name: str, **environment: str) -> None:
+        """Start one service process under a stable name."""
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, "-m", "driftline", "run", role],
+                env={**os.environ, **self.environment, **environment, "DRIFTLINE_REPLICA": name},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to one process."""
+        self.running[name].send_signal(number)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+
+    def stop(self, name: str) -> float:
+        """SIGTERM; how many seconds it took. The exit code must be 0."""
+        process, began = self.running.pop(name), monotonic()
+        process.terminate()
+        code = process.wait(30)
+        assert code == 0, f"{name} ended with {code}: {self.log(name)}"
+        return monotonic() - began
+
+    def log(self, name: str) -> str:
+        """What a process has logged."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def lag(self, role: str) -> int:
+        """Records of the role's inputs that are not committed yet."""
+        ends = self.ends(INPUTS[role])
+        committed = self.committed(role)
+        return sum(max(0, end - committed.get(tp, 0)) for tp, end in ends.items())
+
+    def ends(self, topics: tuple[Topic, ...]) -> dict[tuple[str, int], int]:
+        """End offsets of the topics' partitions."""
+        admin = self._admin()
+        wanted = {
+            TopicPartition(topic.full_name(self.prefix), p): OffsetSpec.latest()
+            for topic in topics
+            for p in range(topic.partitions)
+        }
+        found = admin.list_offsets(wanted)
+        return {(tp.topic, tp.partition): future.result().offset for tp, future in found.items()}
+
+    def committed(self, role: str) -> dict[tuple[str, int], int]:
+        """Committed offsets of the role's group."""
+        group = consumer_group(self.prefix, role)
+        admin = self._admin()
+        futures = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        partitions = futures[group].result().topic_partitions
+        return {(tp.topic, tp.partition): tp.offset for tp in partitions if tp.offset >= 0}
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.servers.brokers, "log_level": 0})
+
+    def saved(self, role: str) -> dict[tuple[str, int], int]:
+        """Offsets that Redis holds for the role."""
+        client = redis.Redis.from_url(self.servers.redis_url)
+        group = consumer_group(self.prefix, role)
+        found: dict[tuple[str, int], int] = {}
+        for key in client.scan_iter(match=f"{{{group}:*"):
+            if key.endswith((b":meta", b":state")) and (raw := client.hget(key, "stands_for")):
+                partition = int(key.split(b"}")[0].rpartition(b":")[2])
+                for topic, offset in orjson.loads(raw)["offsets"].items():
+                    found[topic, partition] = offset
+        return found
+
+    def wait_for_lag(self, role: str, *, below: int = 1, above: int = -1) -> None:
+        """Until the role's lag is in range."""
+        give_up = monotonic() + PATIENCE_SECONDS
+        while not above < (lag := self.lag(role)) < below:
+            assert monotonic() < give_up, f"{role} still lags by {lag}"
+            sleep(0.2)
+
+    def read(self, topic: Topic) -> list[dict[str, object]]:
+        """Every record of a topic that is JSON."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers.brokers,
+                "group.id": "reader",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+            }
+        )
+        name = topic.full_name(self.prefix)
+        consumer.assign([TopicPartition(name, p, 0) for p in range(topic.partitions)])
+        records, ended = [], 0
+        while ended < topic.partitions:
+            for message in consumer.consume(1_000, 0.2):
+                if message.error() is None:
+                    records.append(orjson.loads(message.value() or b"null"))
+                else:
+                    ended += 1
+        consumer.close()
+        return records
+
+    def close(self) -> None:
+        """End what still runs."""
+        for process in self.running.values():
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def installation(
+    servers: LocalServers, prefix: str, folder: Path, **settings: str
+) -> Iterator[Installation]:
+    """Topics are there, nothing runs yet."""
+    environment = {
+        "DRIFTLINE_BROKERS": servers.brokers,
+        "DRIFTLINE_REDIS_URL": servers.redis_url,
+        "DRIFTLINE_TOPIC_PREFIX": prefix,
+        "DRIFTLINE_PANE_SECONDS": "5",
+        "DRIFTLINE_BINS_LEAD_SECONDS": "2",
+        **{f"DRIFTLINE_{name.upper()}": value for name, value in settings.items()},
+    }
+    made = Installation(servers, prefix, folder, environment)
+    init_topics(made.settings, "test")
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def apply_model(made: Installation, model: Model) -> None:
+    """Write the reference and the specification, then apply them."""
+    kinds = model.kinds()
+    rows = reference_rows(model, seed=7, rows=2_000)
+    with (made.folder / f"{model.name}.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*kinds, "prediction", "label"])
+        writer.writeheader()
+        writer.writerows([{k: _cell(v) for k, v in row.items()} for row in rows])
+    spec = made.folder / f"{model.name}.yaml"
+    features = "".join(f"  - {{name: {name}, kind: {kind}}}\n" for name, kind in kinds.items())
+    spec.write_text(
+        f"model: {model.name}\ntask: multiclass\nfeatures:\n{features}"
+        f"reference: {{file: {model.name}.csv, label: label, prediction: prediction}}\n"
+    )
+    wanted = load_spec(spec)
+    apply_spec(
+        made.settings, wanted, make_bins(spec, wanted), actor="test", reason="test", agreed=True
+    )
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else value

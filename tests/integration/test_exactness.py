@@ -1,0 +1,188 @@
+"""What the topics hold after kills, outages and restarts equals an offline recomputation of them."""
+
+import os
+import signal
+from pathlib import Path
+from time import monotonic, sleep, time
+
+import pytest
+import redis
+
+from driftline.servers import LocalServers
+from driftline_schemas.topics import ALERTS, VERDICTS
+from tests.integration.installation import Installation, installation
+from tests.verifier.compare import Report, verify
+from tests.verifier.sending import send
+from tests.verifier.traffic import Event, Model, Traffic
+
+pytestmark = pytest.mark.integration
+
+PAIRS = int(os.environ.get("DRIFTLINE_TEST_PAIRS", "20000"))
+HORIZON_SECONDS = 60
+MODELS = (Model("alpha"), Model("beta", ("v1", "v2")))
+SETTLED = 1.5  # checkpoints come every two seconds; counts are sent every five
+
+
+def traffic(pairs: int, seed: int = 1) -> list[Event]:
+    """Pairs of both models in turn, with every oddity in its share."""
+    start = int(time() * 1_000) - 1_000
+    step = 10_000 / pairs
+    return list(Traffic(seed, pairs, MODELS, partitions=16, start=start, step_ms=step))
+
+
+def ready(made: Installation) -> None:
+    """Bins are in force before the first prediction."""
+    for model in MODELS:
+        made.apply(model)
+    sleep(3)  # the bins' lead: the clock of the log must pass it
+
+
+def report(made: Installation) -> Report:
+    """The verifier's answer once everything is read, counted and told."""
+    made.wait_for_lag("joiner")
+    sleep(6)  # the last counts are sent within a pane
+    return verify(
+        made.servers.brokers,
+        made.prefix,
+        horizon_ms=HORIZON_SECONDS * 1_000,
+        repeat_window_ms=3_600_000,
+        pane_seconds=5,
+    )
+
+
+def test_a_killed_role_changes_nothing(
+    servers: LocalServers, prefix: str, tmp_path: Path
+) -> None:
+    """Each role is killed at lag > 0 and restarted; then Redis is wiped at rest; then more comes."""
+    with installation(servers, prefix, tmp_path, label_horizon=f"{HORIZON_SECONDS}s") as made:
+        ready(made)
+        for role, name in (("joiner", "j1"), ("joiner", "j2"), ("monitor", "m1")):
+            made.start(role, name)
+        made.wait_for_lag("joiner")
+        send(servers.brokers, prefix, traffic(PAIRS))
+        for role, name in (("joiner", "j1"), ("monitor", "m1"), ("joiner", "j2")):
+            assert made.lag(role) > 0
+            made.kill(name)
+            made.start(role, name)
+        first = report(made)
+        assert first.exact, str(first)
+        made.wait_for_lag("monitor")
+
+        for name in ("j1", "j2", "m1"):
+            assert made.stop(name) < 15
+        for role in ("joiner", "monitor"):
+            saved = made.saved(role)
+            assert saved
+            assert {tp: o for tp, o in made.committed(role).items() if o} == {
+                tp: o for tp, o in saved.items() if o
+            }
+
+        redis.Redis.from_url(servers.redis_url).flushall()
+        for role, name in (("joiner", "j1"), ("joiner", "j2"), ("monitor", "m1")):
+            made.start(role, name)
+        send(servers.brokers, prefix, traffic(PAIRS // 4, seed=2))
+        second = report(made)
+        assert second.exact, str(second)
+
+
+def test_a_frozen_joiner_that_wakes_changes_nothing(
+    servers: LocalServers, prefix: str, tmp_path: Path
+) -> None:
+    """SIGSTOP past its session: its partitions move; SIGCONT: what it still writes counts once."""
+    with installation(servers, prefix, tmp_path, label_horizon=f"{HORIZON_SECONDS}s") as made:
+        ready(made)
+        made.start("joiner", "j1")
+        made.start("joiner", "j2")
+        made.wait_for_lag("joiner")
+        events = traffic(PAIRS // 2)
+        send(servers.brokers, prefix, events[: len(events) // 2])
+        made.signal("j1", signal.SIGSTOP)
+        send(servers.brokers, prefix, events[len(events) // 2 :], rate=len(events) / 24)
+        made.signal("j1", signal.SIGCONT)
+        found = report(made)
+        assert found.exact, str(found)
+
+
+def test_a_broker_outage_heals_by_itself(
+    servers: LocalServers, prefix: str, tmp_path: Path
+) -> None:
+    """The broker is killed under the joiner and comes back."""
+    away = float(os.environ.get("DRIFTLINE_TEST_OUTAGE", "15"))
+    with installation(servers, prefix, tmp_path, label_horizon="600s") as made:
+        ready(made)
+        made.start("joiner", "j1")
+        made.wait_for_lag("joiner")
+        events = traffic(PAIRS // 2)
+        send(servers.brokers, prefix, events[: len(events) // 2])
+        assert made.lag("joiner") > 0
+        servers.kill_kafka()
+        sleep(away)
+        servers.start_kafka()
+        send(servers.brokers, prefix, events[len(events) // 2 :])
+        made.wait_for_lag("joiner")
+        sleep(6)
+        found = verify(servers.brokers, prefix, horizon_ms=600_000, repeat_window_ms=3_600_000,
+                       pane_seconds=5)  # fmt: skip
+        assert found.exact, str(found)
+
+
+def test_the_number_of_monitors_changes_nothing(
+    servers: LocalServers, prefix: str, tmp_path: Path
+) -> None:
+    """State and group wiped, three monitors instead of one: the same verdicts and alerts by id."""
+    with installation(servers, prefix, tmp_path, label_horizon="600s") as made:
+        ready(made)
+        made.start("joiner", "j1")
+        made.start("monitor", "m1")
+        made.wait_for_lag("joiner")
+        send(servers.brokers, prefix, traffic(PAIRS // 2))
+        made.wait_for_lag("joiner")
+        wait_until_quiet(made)
+        before = identities(made)
+        assert before["verdicts"]
+        made.stop("m1")
+        forget(made, "monitor")
+        for name in ("m1", "m2", "m3"):
+            made.start("monitor", name)
+        wait_until_quiet(made)
+        assert identities(made) == before
+
+
+def identities(made: Installation) -> dict[str, set[tuple[object, object]]]:
+    """Ids and revisions of what was published, each once."""
+    return {
+        "verdicts": {(v["verdict_id"], v["revision"]) for v in made.read(VERDICTS)},
+        "alerts": {(a["alert_id"], a["revision"]) for a in made.read(ALERTS)},
+    }
+
+
+def wait_until_quiet(made: Installation) -> None:
+    """Until panes have closed and nothing new is published for a while."""
+    deadline, seen, since = monotonic() + 90, -1, monotonic()
+    while monotonic() - since < 15:
+        assert monotonic() < deadline, "verdicts never ended"
+        if (found := len(made.read(VERDICTS))) != seen:
+            seen, since = found, monotonic()
+        sleep(1)
+
+
+def forget(made: Installation, role: str) -> None:
+    """Delete the state and the group of a role."""
+    from confluent_kafka.admin import AdminClient
+
+    from driftline_schemas.topics import consumer_group
+
+    group = consumer_group(made.prefix, role)
+    client = redis.Redis.from_url(made.servers.redis_url)
+    for key in client.scan_iter(match=f"{{{group}:*"):
+        client.delete(key)
+    admin = AdminClient({"bootstrap.servers": made.servers.brokers})
+    deadline = monotonic() + 30
+    while True:  # a static member is gone only when its session has ended
+        try:
+            admin.delete_consumer_groups([group])[group].result()
+        except Exception:
+            assert monotonic() < deadline
+            sleep(0.5)
+        else:
+            return
