@@ -13,18 +13,24 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from driftline.runtime.outputs import producer_settings
-from driftline_schemas.topics import LABELS, PREDICTIONS
+from driftline_schemas.topics import JOURNAL, LABELS, PREDICTIONS
 
 RECORD: Final = b"x" * 760  # as large as a joined record
 MOST_RECORDS: Final = 4_000  # what the services ask for at once
-TARGET: Final = "floor"
 
 
 async def run(brokers: str, prefix: str, pairs: int) -> float:
     """CPU seconds of this process for reading `pairs` of both topics and writing as many."""
-    producer = Producer(producer_settings(brokers, "floor"))
+    failures: list[Any] = []
+    producer = Producer(
+        {
+            **producer_settings(brokers, "floor"),
+            "on_delivery": lambda error, _message: failures.append(error),
+        }
+    )
     consumer = AIOKafkaConsumer(bootstrap_servers=brokers, auto_offset_reset="earliest")
     consumer.assign(
         [
@@ -39,12 +45,22 @@ async def run(brokers: str, prefix: str, pairs: int) -> float:
     await asyncio.to_thread(producer.flush)
     spent = process_time() - began
     await consumer.stop()
+    if failures:
+        raise RuntimeError(f"the broker refused records: {failures[0]}")
     return spent
 
 
 def target(prefix: str) -> str:
     """The topic that the floor writes to."""
-    return f"{prefix}.{TARGET}"
+    return f"{prefix}.floor"
+
+
+def create_target(brokers: str, prefix: str) -> None:
+    """Make that topic, with as many partitions as the journal."""
+    admin = AdminClient({"bootstrap.servers": brokers})
+    topic = NewTopic(target(prefix), num_partitions=JOURNAL.partitions, replication_factor=1)
+    for made in admin.create_topics([topic]).values():
+        made.result()
 
 
 async def _pass_through(

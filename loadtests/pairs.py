@@ -22,6 +22,7 @@ from driftline_schemas.topics import JOURNAL, LABELS, PREDICTIONS, consumer_grou
 from loadtests.cpu import cpu_by_name
 from loadtests.events import Events
 from loadtests.feeding import Feeder, order
+from loadtests.floor import create_target
 from loadtests.installation import Roles, Servers, real_servers, running_roles, set_up
 from loadtests.lag import GroupLag, Watch
 from loadtests.outcome import halves_in_redis, joined_pairs
@@ -98,6 +99,7 @@ def _wait(is_over: Callable[[], bool], roles: Roles) -> None:
 
 def _floor(brokers: str, prefix: str, pairs: int) -> float:
     """CPU seconds of the floor on the very same topics, the median of three."""
+    create_target(brokers, prefix)
     command = [sys.executable, "-m", "loadtests.floor", brokers, prefix, str(pairs)]
     found = [subprocess.check_output(command) for _ in range(FLOOR_RUNS)]
     return median(float(orjson.loads(each)["cpu_seconds"]) for each in found)

@@ -92,31 +92,43 @@ class ControlEvent(Event):
 
 
 class SpecControl(ControlEvent):
+    """From here on the model is watched by this specification."""
+
     action: Literal["spec"] = "spec"
     body: SpecBody
 
 
 class BinsControl(ControlEvent):
+    """The bins of a model and the counts of its reference."""
+
     action: Literal["bins"] = "bins"
     body: BinsBody
 
 
 class DeployedControl(ControlEvent):
+    """From here on another version serves."""
+
     action: Literal["deployed"] = "deployed"
     body: DeployedBody
 
 
 class ScheduleControl(ControlEvent):
+    """A schedule of the model is due."""
+
     action: Literal["schedule"] = "schedule"
     body: ScheduleBody
 
 
 class RetrainControl(ControlEvent):
+    """A pipeline of the model is to learn again."""
+
     action: Literal["retrain"] = "retrain"
     body: RetrainBody
 
 
 class AcceptDriftControl(ControlEvent):
+    """What drifted is the new normal."""
+
     action: Literal["accept_drift"] = "accept_drift"
     body: AcceptDriftBody
 

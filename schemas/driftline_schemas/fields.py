@@ -54,6 +54,8 @@ def _second(seconds: int) -> str:
 
 
 def _millis(value: object) -> object:
+    if isinstance(value, bool):  # an int to Python
+        raise ValueError(NO_TIME)
     return parse_time(value) if isinstance(value, str) else value
 
 

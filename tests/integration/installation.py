@@ -13,8 +13,13 @@ from time import monotonic, sleep
 
 import orjson
 import redis
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from driftline.cli.apply import apply_spec, make_bins
 from driftline.cli.spec_file import load_spec
@@ -51,6 +56,11 @@ class Installation:
         }
         return load(**names)
 
+    @property
+    def process_environment(self) -> dict[str, str]:
+        """For a process that belongs to this installation."""
+        return {**os.environ, **self.environment}
+
     def apply(self, model: Model) -> None:
         """Apply a specification with a reference of 2,000 rows."""
         apply_model(self, model)
@@ -60,7 +70,7 @@ class Installation:
         with (self.folder / f"{name}.log").open("ab") as log:
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "driftline", "run", role],
-                env={**os.environ, **self.environment, **environment, "DRIFTLINE_REPLICA": name},
+                env={**self.process_environment, **environment, "DRIFTLINE_REPLICA": name},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -99,12 +109,17 @@ class Installation:
         """End offsets of the topics' partitions."""
         admin = self._admin()
         wanted = {
-            TopicPartition(topic.full_name(self.prefix), p): OffsetSpec.latest()
+            TopicPartition(topic.full_name(self.prefix), p): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for topic in topics
             for p in range(topic.partitions)
         }
-        found = admin.list_offsets(wanted)
-        return {(tp.topic, tp.partition): future.result().offset for tp, future in found.items()}
+        for _ in range(20):
+            found = admin.list_offsets(wanted)
+            try:
+                return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
+            except KafkaException:  # a new topic's leader is not known everywhere at once
+                sleep(0.5)
+        raise AssertionError("the broker does not say its end offsets")
 
     def committed(self, role: str) -> dict[tuple[str, int], int]:
         """Committed offsets of the role's group."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+
 from tests.verifier.envelope import Json
 from tests.verifier.reading import Record
 from tests.verifier.times import own_millis

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
+
 from tests.verifier.envelope import Json
 from tests.verifier.joining import Rules
 from tests.verifier.murmur import partition_for
@@ -243,7 +244,7 @@ def _bytes_of(record: Record) -> Json:
 
 
 def _bytes_told(document: Json) -> Json:
-    value = b64decode(document["value"] or "", validate=True)
+    value = b64decode(document.get("value") or "", validate=True)
     return {
         "sha256": document["sha256"],
         "length": document["length"],

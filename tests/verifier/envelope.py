@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeGuard
 
 import orjson
+
 from tests.verifier.murmur import partition_for
 from tests.verifier.times import millis
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 import orjson
+
 from tests.verifier.envelope import Json
 from tests.verifier.joining import Position
 from tests.verifier.murmur import partition_for

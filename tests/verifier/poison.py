@@ -4,6 +4,7 @@ import random
 from typing import NamedTuple
 
 import orjson
+
 from tests.verifier.envelope import Json
 from tests.verifier.murmur import partition_for
 from tests.verifier.times import rfc3339

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
+
 from tests.verifier.bins import BinSet, BinsHistory
 from tests.verifier.envelope import Gate, Json, Refused, exact_features
 from tests.verifier.joining import (

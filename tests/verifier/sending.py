@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
+
 from tests.verifier.traffic import Event
 
 LOOK_EVERY = 64  # events between two looks at the clock, flat out

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 import orjson
+
 from tests.verifier.envelope import Json
 from tests.verifier.murmur import partition_for
 from tests.verifier.times import rfc3339

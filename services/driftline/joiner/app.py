@@ -8,7 +8,8 @@ import structlog
 
 from driftline.core.joining.matching import Limits
 from driftline.joiner.bins import BinsInForce, follow
-from driftline.joiner.state import JoinerState, Overlay
+from driftline.joiner.snapshot import Overlay
+from driftline.joiner.state import JoinerState
 from driftline.joiner.store import JoinPayload, JoinStore
 from driftline.runtime import metrics
 from driftline.runtime.clock import SystemClock

@@ -29,7 +29,7 @@ return {string.format('%d', token), before, redis.call('HGET', meta, 'sequence')
         redis.call('HGET', meta, 'stands_for') or '', redis.call('HGET', meta, 'rest') or ''}
 """
 # ARGV: token, sequence before, sequence now, stands_for, rest, remainders, oldest kept blob time,
-# then how many of: half fields and values, half deletes, label fields and values, label deletes.
+# then how many of: half deletes, half fields and values, label deletes, label fields and values.
 SAVE: Final = """
 local meta, halves, labels, remainders = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 if redis.call('HGET', meta, 'token') ~= ARGV[1] then return 0 end
@@ -43,7 +43,7 @@ for index, key in ipairs({halves, halves, labels, labels}) do
   local last = first + tonumber(ARGV[7 + index]) - 1
   while first <= last do
     local till = math.min(first + 3999, last)
-    redis.call(index % 2 == 1 and 'HSET' or 'HDEL', key, unpack(ARGV, first, till))
+    redis.call(index % 2 == 1 and 'HDEL' or 'HSET', key, unpack(ARGV, first, till))
     first = till + 1
   end
 end
@@ -54,6 +54,7 @@ while oldest and tonumber(string.match(oldest, '^%d+')) < tonumber(ARGV[7]) do
 end
 return 1
 """
+LOAD_SECONDS: Final = 30.0  # a claim takes over all of a partition, perhaps a million halves
 PLACE: Final = Struct(">QQ")
 HALF: Final = Struct("<qq")
 
@@ -107,16 +108,17 @@ class JoinStore:
             return Claim(int(token), True, None)
         self._sequence[partition] = int(sequence)
         if not stands_for:
-            await bounded(self._client.delete(*keys[1:]))
+            await bounded(self._client.unlink(*keys[1:]))
             return Claim(int(token), False, None)
         known = orjson.loads(stands_for)
         whole = await self._load(keys, orjson.loads(rest))
         return Claim(int(token), False, Stored(known["offsets"], known["topic_ids"], whole))
 
     async def _load(self, keys: Sequence[str], rest: Mapping[str, Any]) -> JoinWhole:
-        places = [PLACE.unpack(raw) for raw in await bounded(self._client.hkeys(keys[1]))]
-        labels = await bounded(self._client.hgetall(keys[2]))
-        blobs = await bounded(self._client.lrange(keys[3], 0, -1))
+        fields = await bounded(self._client.hkeys(keys[1]), LOAD_SECONDS)
+        labels = await bounded(self._client.hgetall(keys[2]), LOAD_SECONDS)
+        blobs = await bounded(self._client.lrange(keys[3], 0, -1), LOAD_SECONDS)
+        places = [PLACE.unpack(field) for field in fields]
         return JoinWhole(
             rest,
             dict(sorted(places, key=lambda place: place[1])),
@@ -135,7 +137,7 @@ class JoinStore:
         new_labels = [part for key, value in delta.labels.items() if value is not None
                       for part in (_field(key), value)]  # fmt: skip
         old_labels = [_field(key) for key, value in delta.labels.items() if value is None]
-        lists = (puts, deletes, new_labels, old_labels)
+        lists = (deletes, puts, old_labels, new_labels)
         stands_for = {"offsets": state.offsets, "topic_ids": state.topic_ids}
         arguments = [
             token, before, before + 1, orjson.dumps(stands_for), orjson.dumps(delta.rest),

@@ -167,16 +167,21 @@ class Monitors:
         end, offset = opening.end.get(topic, 0), opening.offsets.get(topic, 0)
         policy, partition = self.policy, opening.partition
         if opening.payload is not None:
-            snapshot = _readable(opening.payload)
-            if snapshot is not None:
-                fold = JournalFold.restore(policy, topic, partition, snapshot)
+            try:
+                fold = JournalFold.restore(policy, topic, partition, _snapshot(opening.payload))
+            except ValueError as error:  # of another version, River or pane length; or damaged
+                why = str(error)
+                log.warning("state_is_rebuilt", partition=partition, up_to=offset, reason=why)
+            else:
                 return fold, Progress(next=offset, silent_below=0, end=end)
-            log.warning("state_of_another_version_is_rebuilt", partition=partition, up_to=offset)
         silent_below = offset if opening.payload is not None else opening.committed.get(topic, 0)
         fold = JournalFold(policy, topic, partition)
         return fold, Progress(next=0, silent_below=silent_below, end=end)
 
 
-def _readable(payload: bytes) -> dict[str, Any] | None:
-    document = orjson.loads(payload)
-    return document["fold"] if document.get("version") == SNAPSHOT_VERSION else None
+def _snapshot(payload: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = orjson.loads(payload)
+    if document.get("version") != SNAPSHOT_VERSION:
+        raise ValueError(f"a state of version {document.get('version')}")
+    fold: dict[str, Any] = document["fold"]
+    return fold

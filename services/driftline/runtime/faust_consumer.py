@@ -96,6 +96,10 @@ class FaustReader:
     async def committed(self, tp: TP) -> int | None:
         return cast("int | None", self._app.consumer._committed_offset.get(tp))
 
+    async def begin(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        begins = await self._app.consumer.earliest_offsets(*tps)
+        return {TP(*tp): begin for tp, begin in begins.items()}
+
     async def end(self, tps: Collection[TP]) -> Mapping[TP, int]:
         ends = await self._app.consumer.highwaters(*tps)
         return {TP(*tp): end for tp, end in ends.items()}
@@ -104,7 +108,8 @@ class FaustReader:
         await self._app.consumer.seek_wait(offsets)
 
     async def commit(self, offsets: Mapping[TP, int]) -> None:
-        await self._app.consumer._commit_offsets(offsets)
+        if not await self._app.consumer._commit_offsets(offsets):
+            raise ConnectionError("the broker did not accept the offsets")
 
     def highwater(self, tp: TP) -> int | None:
         try:

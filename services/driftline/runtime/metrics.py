@@ -1,8 +1,21 @@
 """The one typed list of Prometheus metrics. Label sets are bounded: topics, codes, channels."""
 
+from typing import Final
+
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
+
+MOST_NAMES: Final = 100
+_names: set[str] = set()
+
+
+def bounded(name: str) -> str:
+    """A label value for a name that others choose: the first hundred names, then `other`."""
+    if name not in _names and len(_names) < MOST_NAMES:
+        _names.add(name)
+    return name if name in _names else "other"
+
 
 RECORDS_APPLIED = Counter(
     "driftline_records_applied_total", "Records folded into the state.", ["topic"]

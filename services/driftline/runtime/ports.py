@@ -84,12 +84,26 @@ class StateStore(Protocol[Payload]):
 class Reader(Protocol):
     """The consumer's side of the broker."""
 
-    async def committed(self, tp: TP) -> int | None: ...
-    async def end(self, tps: Collection[TP]) -> Mapping[TP, int]: ...
-    async def seek(self, offsets: Mapping[TP, int]) -> None: ...
-    async def commit(self, offsets: Mapping[TP, int]) -> None: ...
-    def highwater(self, tp: TP) -> int | None: ...
-    def rejoin(self) -> None: ...
+    async def committed(self, tp: TP) -> int | None:
+        """The offset committed for us; None for none."""
+
+    async def begin(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """The first offset that each partition still has."""
+
+    async def end(self, tps: Collection[TP]) -> Mapping[TP, int]:
+        """The offset that each partition's next record will get."""
+
+    async def seek(self, offsets: Mapping[TP, int]) -> None:
+        """Read on from there; raises for a partition that is not assigned to us."""
+
+    async def commit(self, offsets: Mapping[TP, int]) -> None:
+        """Commit; raises when the broker did not accept it."""
+
+    def highwater(self, tp: TP) -> int | None:
+        """The end as the last fetch saw it; None before the first."""
+
+    def rejoin(self) -> None:
+        """Ask for a new assignment."""
 
 
 class StoreUnavailableError(Exception):
@@ -98,7 +112,11 @@ class StoreUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Opening(Generic[Payload]):
-    """How a partition starts. `committed` is empty unless the state must be rebuilt silently."""
+    """How a partition starts: with `payload`, which stands for `offsets`; None is an empty state.
+
+    `committed` is empty unless outputs were committed beyond `offsets` (the store lost a state):
+    then what follows from records below it was written before and is not to be written again.
+    """
 
     partition: int
     payload: Payload | None

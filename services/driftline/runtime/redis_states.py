@@ -41,10 +41,10 @@ def connect(url: str) -> aioredis.Redis:
     )
 
 
-async def bounded(call: Awaitable[T]) -> T:
-    """The answer of Redis within three seconds, or StoreUnavailableError."""
+async def bounded(call: Awaitable[T], seconds: float = CALL_SECONDS) -> T:
+    """The answer of Redis within `seconds`, or StoreUnavailableError."""
     try:
-        async with asyncio.timeout(CALL_SECONDS):
+        async with asyncio.timeout(seconds):
             return await call
     except (RedisError, OSError, TimeoutError) as error:
         raise StoreUnavailableError(f"Redis: {error!r}") from error

@@ -8,7 +8,6 @@ import httpx
 import orjson
 import pytest
 from pydantic import SecretStr
-from tests.unit.alerter.samples import ALERTS_TOPIC, NOW, SLACK_SECRET, Rig, an_alert, until
 
 from driftline.alerter import transport
 from driftline.alerter.app import channels, deliver
@@ -20,6 +19,7 @@ from driftline.demo.receiver import Answer, Receiver
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.ports import TP
 from driftline.runtime.settings import Settings
+from tests.unit.alerter.samples import ALERTS_TOPIC, NOW, SLACK_SECRET, Rig, an_alert, until
 
 
 @dataclass

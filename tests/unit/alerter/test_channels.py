@@ -7,6 +7,11 @@ from typing import Any
 import orjson
 import pytest
 from pydantic import SecretStr
+
+from driftline.alerter.channel import Channel, Outcome, Permanent, Retry, Sent
+from driftline.alerter.pagerduty import URL, PagerDuty, event_of
+from driftline.alerter.slack import message
+from driftline_schemas.alerts import Alert, Cause
 from tests.unit.alerter.samples import (
     NOW,
     ROUTING_SECRET,
@@ -15,11 +20,6 @@ from tests.unit.alerter.samples import (
     pagerduty_channel,
     slack_channel,
 )
-
-from driftline.alerter.channel import Channel, Outcome, Permanent, Retry, Sent
-from driftline.alerter.pagerduty import URL, PagerDuty, event_of
-from driftline.alerter.slack import message
-from driftline_schemas.alerts import Alert, Cause
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -8,6 +8,11 @@ import httpx
 import orjson
 import pytest
 from structlog.testing import capture_logs
+
+from driftline.core.delivery.backoff import Backoff
+from driftline.runtime import metrics
+from driftline.runtime.memory import MemoryRecord
+from driftline_schemas.topics import DEAD_LETTERS
 from tests.unit.alerter.samples import (
     ALERTS_TOPIC,
     HOUR,
@@ -22,11 +27,6 @@ from tests.unit.alerter.samples import (
     slack_channel,
     until,
 )
-
-from driftline.core.delivery.backoff import Backoff
-from driftline.runtime import metrics
-from driftline.runtime.memory import MemoryRecord
-from driftline_schemas.topics import DEAD_LETTERS
 
 KEY = "0123456789abcdef/slack"
 

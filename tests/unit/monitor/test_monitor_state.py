@@ -1,10 +1,10 @@
 """The monitor's partition: silent rebuild, restart, and agreement with what was published."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import orjson
 import pytest
-from tests.unit.core.monitoring.journal import PANE, POLICY, START, TOPIC, Entry, Journal
 
 from driftline.monitor.published import MemoryAlerts, still_open
 from driftline.monitor.state import Monitors, MonitorState
@@ -13,6 +13,7 @@ from driftline.runtime.ports import Opening
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import decode, encode
 from driftline_schemas.verdicts import Verdict
+from tests.unit.core.monitoring.journal import PANE, POLICY, START, TOPIC, Entry, Journal
 
 PREFIX = "driftline"
 EVEN = [50, 50, 50, 50, 0, 0]
@@ -155,12 +156,23 @@ async def test_a_rebuild_with_nothing_committed_publishes_everything_under_the_s
     assert again.outputs.records == whole.outputs.records
 
 
-async def test_a_state_of_another_version_is_rebuilt_silently() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: {**state, "version": 0},
+        lambda state: {**state, "fold": {**state["fold"], "policy": [60_000, 16]}},
+    ],
+    ids=["another version", "other panes"],
+)
+async def test_a_state_that_cannot_be_read_is_rebuilt_silently(
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+) -> None:
     entries = journal(HIGH, EVEN)
-    before, _ = await published(entries)
+    before, known = await published(entries)
     process = Process(before.alerts())
     end = entries[-1].offset + 1
-    state = await process.open(payload=orjson.dumps({"version": 0}), offset=end, end=end)
+    payload = orjson.dumps(change(orjson.loads(known.cut())))
+    state = await process.open(payload=payload, offset=end, end=end)
     assert state.start({TOPIC: end}) == {TOPIC: 0}
     state.apply(TOPIC, records(entries))
     assert process.outputs.records == []

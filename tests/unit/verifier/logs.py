@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
+
 from tests.verifier.joining import Rules
 from tests.verifier.murmur import partition_for
 from tests.verifier.reading import Logs, Record

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from tests.unit.verifier.logs import HOUR, MINUTE, NOON, RULES, Topics
 from tests.verifier.compare import Report, verify_logs
 from tests.verifier.reading import Record

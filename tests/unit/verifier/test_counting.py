@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from tests.unit.verifier.logs import HOUR, MINUTE, NOON, RULES, Topics
 from tests.verifier.bins import Boolean, Categorical, Numeric
 from tests.verifier.envelope import exact_features

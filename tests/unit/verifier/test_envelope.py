@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
+
 from tests.unit.verifier.logs import MODEL, NOON, Topics
 from tests.verifier.envelope import Gate, Refused, deeper_than
 from tests.verifier.murmur import murmur2, partition_for

@@ -4,6 +4,7 @@ import ast
 from pathlib import Path
 
 import pytest
+
 import tests.verifier
 
 FOLDER = Path(tests.verifier.__file__).parent

@@ -1,6 +1,7 @@
 """Which halves belong together, on logs written by hand."""
 
 import pytest
+
 from tests.unit.verifier.logs import HOUR, MINUTE, NOON, RULES, Topics
 from tests.verifier.joining import Rules
 

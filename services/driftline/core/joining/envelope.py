@@ -4,6 +4,7 @@ By hand instead of by pydantic because every event passes here: about 2 us inste
 test holds it to the schemas: what it accepts, they accept.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from math import isfinite
@@ -16,6 +17,7 @@ from driftline_schemas.fields import ID_PATTERN, MAX_OUTPUT_CHARACTERS, NAME_PAT
 from driftline_schemas.topics import MAX_DEPTH, MAX_FEATURES, MAX_RECORD_BYTES
 
 Value = str | int | float
+WIDE: Final = 2.0**63  # a float from here on may have been an integer wider than 64 bit
 _ID: Final = re.compile(ID_PATTERN.strip("^$")).fullmatch
 _NAME: Final = re.compile(NAME_PATTERN.strip("^$")).fullmatch
 
@@ -59,6 +61,8 @@ def read_prediction(raw: bytes | None) -> PredictionEvent:
     if len(features) > MAX_FEATURES:
         raise Refusal("too_many_features", f"more than {MAX_FEATURES} features")
     _check_optional(document)
+    if _may_be_wide(features):
+        features = _exact_features(raw or b"")
     return PredictionEvent(
         _matching(document, "prediction_id", _ID),
         _matching(document, "model", _NAME),
@@ -154,6 +158,23 @@ def _check_optional(document: Mapping[str, Any]) -> None:
         is_valid = _OPTIONAL.get(name)
         if is_valid and document[name] is not None and not is_valid(document[name]):
             raise Refusal("invalid_field", f"{name}: is not what the schema says")
+
+
+def _may_be_wide(features: Mapping[str, Any]) -> bool:
+    for value in features.values():  # noqa: SIM110 - twice as fast as any(), and on every event
+        if type(value) is float and not -WIDE < value < WIDE:
+            return True
+    return False
+
+
+def _exact_features(raw: bytes) -> dict[str, Any]:
+    """The features with their wide integers, which orjson reads as floats: those are invalid."""
+    features: dict[str, Any] = json.loads(raw, parse_int=_integer)["features"]
+    return features
+
+
+def _integer(digits: str) -> int:
+    return int(digits) if len(digits) <= 20 else 2**64  # Python refuses to read very long ones
 
 
 def _text_or_null(value: object) -> bool:

@@ -92,7 +92,7 @@ class Matcher:
     def wait(self, key: int, half: Half, event: PredictionEvent) -> None:
         """Join a prediction with the label that waits for it, or let it wait."""
         if label := self.labels.take(key, half.time, self.limits.horizon):
-            self._join(key, half, label, event)
+            self._join(key, half, self._with_later(key, label), event)
         else:
             self.halves.put(key, half)
 
@@ -113,15 +113,31 @@ class Matcher:
             self.labels.put(key, label)
         return "new"
 
+    def _with_later(self, key: int, label: WaitingLabel) -> WaitingLabel:
+        """A label that is joined, with those that waited on their own within its repeat window.
+
+        One past the horizon of the first may have had a partner of its own, had the first none.
+        """
+        current, corrections = label.current, list(label.corrections)
+        until = label.time + self.limits.repeat_window
+        for later in self.labels.take_later(key, label.offset, until):
+            if not same_value(current, later.label):
+                corrections.append(later)
+                current = later.label
+        return label._replace(corrections=tuple(corrections))
+
     def _partner(self, key: int, time: int) -> Half | None:
-        """Take the half that a label of `time` (ms) joins, if one waits near enough."""
-        since = self.halves.time_of(key)
-        if since is not None and abs(time - since) <= self.limits.horizon:
-            return self.halves.take(key)
+        """Take the half that a label of `time` (ms) joins, if one waits near enough.
+
+        One that was given up comes first: it is the older of the two.
+        """
         late = self.halves.expired.get(key)
         if late is not None and abs(time - late.time) <= self.limits.horizon:
             self.pairs.joined_late()
             return self.halves.expired.pop(key)
+        since = self.halves.time_of(key)
+        if since is not None and abs(time - since) <= self.limits.horizon:
+            return self.halves.take(key)
         return None
 
     def _in_window(self, time: int, first: int) -> bool:

@@ -1,6 +1,6 @@
 """Labels that came before their prediction, or that will never meet one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -29,6 +29,11 @@ class WaitingLabel(NamedTuple):
     def current(self) -> Value:
         """The label as it stands now."""
         return self.corrections[-1].label if self.corrections else self.label
+
+
+def _beginning_with(label: WaitingLabel, later: Sequence[Later]) -> WaitingLabel:
+    first, *others = later
+    return WaitingLabel(label.prediction_id, label.model, *first, corrections=tuple(others))
 
 
 @dataclass(slots=True)
@@ -66,14 +71,33 @@ class WaitingLabels:
                 return label
         return None
 
+    def take_later(self, key: int, offset: int, until: int) -> list[Later]:
+        """Remove and return what waits under `key` behind `offset`, up to `until` (ms)."""
+        taken: list[Later] = []
+        rest: list[WaitingLabel] = []
+        for label in self.by_key.get(key, ()):
+            every = (Later(label.offset, label.time, label.label), *label.corrections)
+            inside = [each for each in every if each.offset > offset and each.time <= until]
+            taken += inside
+            if not inside:
+                rest.append(label)
+            elif outside := every[len(inside) :]:
+                rest.append(_beginning_with(label, outside))
+        if taken:
+            self._replace(key, rest)
+        return taken
+
     def remove(self, key: int, label: WaitingLabel) -> None:
         """Let a label wait no longer."""
         rest = [other for other in self.by_key[key] if other.offset != label.offset]
+        self.reported.discard((key, label.offset))
+        self._replace(key, rest)
+
+    def _replace(self, key: int, rest: list[WaitingLabel]) -> None:
         if rest:
             self.by_key[key] = rest
         else:
             del self.by_key[key]
-        self.reported.discard((key, label.offset))
         self.changed.add(key)
 
     def due(self, before: int) -> Iterator[tuple[int, WaitingLabel]]:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from tests.unit.alerter.samples import HOUR, NOW, an_alert
 
 from driftline.core.delivery.ledger import Debts, Ledger
 from driftline_schemas.notifications import Notification
+from tests.unit.alerter.samples import HOUR, NOW, an_alert
 
 
 def told(channel: str, revision: int, **changes: Any) -> Notification:

@@ -2,13 +2,13 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.alerter.samples import HOUR, NOW, an_alert
 
 from driftline.core.delivery.backoff import Backoff
 from driftline.core.delivery.ledger import Debts, Ledger
 from driftline.core.delivery.outbox import Outbox, Waiting
 from driftline_schemas.alerts import Status
 from driftline_schemas.notifications import Notification
+from tests.unit.alerter.samples import HOUR, NOW, an_alert
 
 P = {5}
 

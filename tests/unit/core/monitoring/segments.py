@@ -11,12 +11,12 @@ from functools import cache
 from random import Random
 
 from river import compose, datasets, linear_model, optim, preprocessing
-from tests.unit.core.monitoring.journal import BINS_ID, SPEC_HASH, Entry
 
 from driftline.core.drift.bins import NumericBins, numeric_bins
 from driftline.core.monitoring.fold import MonitorPolicy
 from driftline_schemas.journal import JOURNAL_RECORD
 from driftline_schemas.partitioner import partition_of
+from tests.unit.core.monitoring.journal import BINS_ID, SPEC_HASH, Entry
 
 FIRST, LAST = 693, 4_699
 LATE = 100  # rows from a prediction to its label

@@ -1,6 +1,7 @@
 """What counts in which pane, when a pane closes, and what its verdict says."""
 
 import pytest
+
 from tests.unit.core.monitoring.journal import (
     BINS_ID,
     PANE,

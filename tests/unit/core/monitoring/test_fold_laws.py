@@ -6,6 +6,10 @@ from typing import Any
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from driftline.core.monitoring.fold import JournalFold
+from driftline_schemas.alerts import Alert
+from driftline_schemas.verdicts import Verdict
 from tests.unit.core.monitoring.journal import (
     PANE,
     POLICY,
@@ -17,10 +21,6 @@ from tests.unit.core.monitoring.journal import (
     new_fold,
     verdicts,
 )
-
-from driftline.core.monitoring.fold import JournalFold
-from driftline_schemas.alerts import Alert
-from driftline_schemas.verdicts import Verdict
 
 MODELS = ("m", "n")
 DRIFTED, NORMAL = (0.7, 0.1, 0.1, 0.1), (0.25, 0.25, 0.25, 0.25)

@@ -1,6 +1,8 @@
 """The life of the incidents: one alert id from firing to resolved."""
 
 import pytest
+
+from driftline_schemas.alerts import Alert, alert_id, fingerprint
 from tests.unit.core.monitoring.journal import (
     PANE,
     START,
@@ -11,8 +13,6 @@ from tests.unit.core.monitoring.journal import (
     new_fold,
     verdicts,
 )
-
-from driftline_schemas.alerts import Alert, alert_id, fingerprint
 
 EVEN = [50, 50, 50, 50, 0, 0]
 HIGHER = [30, 30, 50, 90, 0, 0]

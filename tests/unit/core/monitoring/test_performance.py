@@ -4,12 +4,12 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.unit.core.monitoring.journal import PANE, POLICY, START, TOPIC, Journal, fold, new_fold
 
 from driftline.core.monitoring.fold import JournalFold
 from driftline.core.monitoring.performance import month_end, month_start
 from driftline_schemas.fields import format_time
 from driftline_schemas.verdicts import Verdict
+from tests.unit.core.monitoring.journal import PANE, POLICY, START, TOPIC, Journal, fold, new_fold
 
 EVEN = [50, 50, 50, 50, 0, 0]
 LATER = START + 60_000

@@ -5,10 +5,10 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.core.monitoring.journal import counts
 
 from driftline.core.monitoring.segment_deltas import SegmentDeltas
 from driftline_schemas.journal import Counts
+from tests.unit.core.monitoring.journal import counts
 
 vectors = st.lists(st.lists(st.integers(0, 3), min_size=6, max_size=6), min_size=1, max_size=8)
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 
 import pytest
-from tests.unit.core.monitoring.journal import alerts, fold, verdicts
-from tests.unit.core.monitoring.segments import FAULT, POLICY, ROTATED, Stream, journal
 
 from driftline.core.monitoring.fold import JournalFold
 from driftline_schemas.alerts import Alert
 from driftline_schemas.verdicts import Verdict
+from tests.unit.core.monitoring.journal import alerts, fold, verdicts
+from tests.unit.core.monitoring.segments import FAULT, POLICY, ROTATED, Stream, journal
 
 PHASES = [0, 1_250, 2_475, 3_300, 4_975]  # ms between a pane's start and the first row
 NO_FAULT = range(0)
