@@ -9,7 +9,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from driftline.runtime.errors import DriftlineError
-from driftline.runtime.outputs import silent_logger
+from driftline.runtime.kafka_log import SILENT
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +24,7 @@ def read_partition(brokers: str, topic: str, partition: int) -> list[bytes | Non
 
 def _read(brokers: str, topic: str, partition: int) -> Iterator[bytes | None]:
     deadline = monotonic() + SECONDS
-    with closing(Consumer(_settings(brokers, topic), logger=silent_logger())) as consumer:
+    with closing(Consumer(_settings(brokers, topic), logger=SILENT)) as consumer:
         try:
             # Besides telling the first offset this finds the partition's leader: a consumer that is
             # assigned a partition before it knows that waits for half a second.

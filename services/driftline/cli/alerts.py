@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, Top
 from driftline.cli.console import Brokers, Json, Prefix, note, put, settings_of
 from driftline.cli.errors import CommandError
 from driftline.runtime.clock import SystemClock
-from driftline.runtime.registry_log import SILENT
+from driftline.runtime.kafka_log import SILENT
 from driftline.runtime.settings import Settings
 from driftline.runtime.topic_admin import find_topics
 from driftline_schemas.alerts import Alert

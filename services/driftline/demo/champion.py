@@ -11,7 +11,7 @@ PASSES = 20
 
 
 def train(known: list[tuple[Features, str]], seed: int) -> Any:
-    """StandardScaler | SoftmaxRegression(SGD .01), 20 passes over the known rows, each in a new order."""
+    """20 passes over the known rows, each in a new order (StandardScaler | SoftmaxRegression)."""
     model = compose.Pipeline(
         preprocessing.StandardScaler(), linear_model.SoftmaxRegression(optim.SGD(0.01))
     )

@@ -6,7 +6,7 @@ from typing import Final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from driftline.runtime.errors import DriftlineError
-from driftline.runtime.registry_log import SILENT
+from driftline.runtime.kafka_log import SILENT
 from driftline_schemas.codec import encode
 from driftline_schemas.control import BinsControl, ControlEvent, SpecControl
 from driftline_schemas.partitioner import partition_of

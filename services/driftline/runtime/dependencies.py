@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.health import Health
 from driftline.runtime.installation import check_installation
-from driftline.runtime.outputs import silent_logger
+from driftline.runtime.kafka_log import SILENT
 from driftline.runtime.ports import StoreUnavailableError
 from driftline.runtime.redis_states import bounded, connect
 from driftline.runtime.registry_log import RegistryUnreachableError
@@ -50,7 +50,7 @@ async def await_dependencies(
 def describe_topics(settings: Settings) -> dict[str, str]:
     """The ids of our topics; NotYetError while the broker or a topic is missing."""
     names = {topic.full_name(settings.topic_prefix): topic for topic in TOPICS}
-    admin = AdminClient({"bootstrap.servers": settings.brokers}, logger=silent_logger())
+    admin = AdminClient({"bootstrap.servers": settings.brokers}, logger=SILENT)
     futures = admin.describe_topics(TopicCollection(list(names)), request_timeout=ADMIN_SECONDS)
     ids: dict[str, str] = {}
     for name, future in futures.items():

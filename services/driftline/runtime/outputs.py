@@ -1,12 +1,12 @@
 """Outputs by one idempotent confluent producer, called from synchronous handlers (about 1 us)."""
 
 import asyncio
-import logging
 from typing import Any
 
 import structlog
 from confluent_kafka import KafkaError, Message, Producer
 
+from driftline.runtime.kafka_log import SILENT
 from driftline.runtime.ports import OutputsLostError
 
 log = structlog.get_logger(__name__)
@@ -42,7 +42,7 @@ class KafkaOutputs:
                 **producer_settings(brokers, client_id),
                 "on_delivery": self._on_error,
                 "error_cb": lambda error: log.warning("producer", error=str(error)),
-                "logger": silent_logger(),
+                "logger": SILENT,
             }
         )
 
@@ -70,11 +70,3 @@ class KafkaOutputs:
             failed, self._failed = self._failed, []
             raise OutputsLostError(f"{len(failed)} records refused, the first: {failed[0]}")
         return not left
-
-
-def silent_logger() -> Any:
-    """librdkafka's own lines repeat what error_cb says; keep them from stderr."""
-    logger = logging.getLogger("librdkafka")
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    return logger

@@ -6,8 +6,8 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from driftline.core.fact_chain import verified
+from driftline.runtime.kafka_log import SILENT
 from driftline.runtime.ports import StoreUnavailableError
-from driftline.runtime.registry_log import SILENT
 from driftline_schemas.registry import Fact
 from driftline_schemas.topics import REGISTRY
 

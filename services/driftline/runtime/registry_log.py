@@ -1,6 +1,5 @@
 """Read the registry's facts, and append to them as their one writer."""
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic
@@ -18,6 +17,7 @@ from confluent_kafka import (
 
 from driftline.core.fact_chain import BrokenChainError, Draft, seal, verified
 from driftline.runtime.errors import DriftlineError
+from driftline.runtime.kafka_log import SILENT
 from driftline_schemas.registry import Fact, InstallationBody
 from driftline_schemas.topics import REGISTRY
 
@@ -26,10 +26,6 @@ MAX_FACT_BYTES: Final = 1_000_000  # the broker's limit is 1,048,576 with overhe
 AWAY: Final = frozenset({"_TIMED_OUT", "_TRANSPORT", "_ALL_BROKERS_DOWN", "_RESOLVE"})
 NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 FENCED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
-
-SILENT: Final = logging.getLogger("driftline.kafka")  # errors are raised as sentences instead
-SILENT.addHandler(logging.NullHandler())
-SILENT.propagate = False
 
 
 class RegistryError(DriftlineError):

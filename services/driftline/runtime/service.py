@@ -84,6 +84,7 @@ class _Process:
         self._health = Health()
         self._stop = asyncio.Event()
         self._clock = SystemClock()
+        self._keeper: Keeper[Any] | None = None
 
     async def run(self) -> int:
         loop = asyncio.get_running_loop()
@@ -176,7 +177,7 @@ class _Process:
 
     def _refresh(self) -> None:
         metrics.READY.set(0 if self._health.not_ready else 1)
-        keeper = getattr(self, "_keeper", None)
+        keeper = self._keeper
         if keeper is None:
             return
         for topic in keeper.topics:

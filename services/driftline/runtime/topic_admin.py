@@ -16,7 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # exported, n
 )
 
 from driftline.runtime.errors import DriftlineError
-from driftline.runtime.registry_log import AWAY, SILENT
+from driftline.runtime.kafka_log import SILENT
+from driftline.runtime.registry_log import AWAY
 from driftline.runtime.settings import Settings
 from driftline_schemas.topics import FOREVER, LABELS, PREDICTIONS, TOPICS, Topic
 
