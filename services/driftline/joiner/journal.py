@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import orjson
 
 from driftline.core.joining.counting import PaneKey, Tally
-from driftline.core.joining.envelope import LabelEvent, PredictionEvent, Value, read_prediction
+from driftline.core.joining.envelope import (
+    LabelEvent,
+    Said,
+    Value,
+    read_prediction,
+    read_said,
+)
 from driftline.core.joining.halves import Half
 from driftline.core.joining.remainders import Remainder
 from driftline.core.joining.waiting_labels import Later, WaitingLabel
@@ -31,14 +38,19 @@ def splice(prediction: bytes, partition: int, half: Half, label: WaitingLabel) -
     """
     return JOINED % (
         prediction.rstrip()[:-1],
-        format_time(half.time).encode(),
+        _stamp(half.time),
         partition,
         half.offset,
-        format_time(label.time).encode(),
+        _stamp(label.time),
         partition,
         label.offset,
         orjson.dumps(label.label),
     )
+
+
+@lru_cache(maxsize=4_096)  # the broker stamps whole batches with one append time
+def _stamp(millis: int) -> bytes:
+    return format_time(millis).encode()
 
 
 @dataclass(slots=True)
@@ -132,5 +144,5 @@ class KnownBodies:
     def hash(self, raw: bytes) -> int:
         return self._hash(raw)
 
-    def event(self, raw: bytes) -> PredictionEvent:
-        return read_prediction(raw)
+    def said(self, raw: bytes) -> Said:
+        return read_said(raw)

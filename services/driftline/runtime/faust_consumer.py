@@ -26,6 +26,9 @@ class BatchApp(faust.App):
     keeper: Keeper[Any]
     failure: BaseException | None = None
 
+    def _create_directories(self) -> None:
+        """No tables, so no files: containers run on a read-only disk."""
+
 
 class BatchConsumer(Consumer):
     """Hands whole fetches to the keeper; loads on assignment, saves on revoke and SIGTERM."""

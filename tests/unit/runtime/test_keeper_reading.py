@@ -1,12 +1,12 @@
 """The keeper applies every record once, in order, whatever the consumer hands over."""
 
 import pytest
-from tests.unit.runtime.worlds import L, P, World, both, seen, stored
 
 from driftline.runtime import applying, metrics
 from driftline.runtime.keeper import ServiceFailureError
 from driftline.runtime.memory import MemoryRecord
 from driftline.runtime.ports import TP, StoreUnavailableError
+from tests.unit.runtime.worlds import L, P, World, both, seen, stored
 
 TP0 = TP(P, 0)
 

@@ -1,7 +1,8 @@
 """A keeper in an in-memory world: a log, a store, outputs, and a state that counts what it saw."""
 
+import asyncio
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftline.core.arrival_order import ArrivalOrder
@@ -55,6 +56,18 @@ class CountingState(BasicState[bytes]):
 
 
 @dataclass(slots=True)
+class SlowOutputs(MemoryOutputs):
+    """A broker that takes its time: with `hold`, a flush waits for it."""
+
+    hold: asyncio.Event | None = None
+
+    async def flush(self) -> bool:
+        if self.hold is not None:
+            await self.hold.wait()
+        return await MemoryOutputs.flush(self)
+
+
+@dataclass(slots=True)
 class DeadRecords:
     """Where poison goes: to the outputs, as in the product."""
 
@@ -70,10 +83,10 @@ class World:
 
     reader: MemoryReader = field(default_factory=MemoryReader)
     store: MemoryStateStore[bytes] | None = field(default_factory=MemoryStateStore)
-    outputs: MemoryOutputs = field(default_factory=MemoryOutputs)
+    outputs: SlowOutputs = field(default_factory=SlowOutputs)
     clock: ManualClock = field(default_factory=ManualClock)
     topic_ids: Mapping[str, str] = field(default_factory=lambda: {P: "id-p", L: "id-l"})
-    during_prepare: Callable[[], object] | None = None
+    during_prepare: Callable[[], Awaitable[None]] | None = None
     lead_ms: int | None = None
 
     def process(self) -> Keeper[bytes]:

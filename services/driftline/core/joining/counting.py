@@ -7,6 +7,7 @@ worker that wakes can double or lose a prediction.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -140,8 +141,8 @@ class SegmentCounts:
 
 def _count(tally: Tally, bins: ModelBins, events: Sequence[PredictionEvent]) -> None:
     odd = [i for i, event in enumerate(events) if event.nonfinite]
-    for name, feature in bins.features.items():
-        column = [event.features.get(name) for event in events]
+    columns = _columns(list(bins.features), [event.features for event in events])
+    for (name, feature), column in zip(bins.features.items(), columns, strict=True):
         invalid = [i for i in odd if name in events[i].nonfinite]
         _add(tally.counts, name, feature, column, invalid)
     if bins.prediction is not None:
@@ -150,8 +151,22 @@ def _count(tally: Tally, bins: ModelBins, events: Sequence[PredictionEvent]) -> 
         tally.prediction = found[""]
 
 
+def _columns(names: Sequence[str], rows: Sequence[dict[str, Any]]) -> Iterable[Sequence[Any]]:
+    """The values of each name; what a row lacks is None."""
+    if len(names) > 1:  # of one name, itemgetter gives no row
+        try:
+            return zip(*map(itemgetter(*names), rows), strict=True)  # half the time of the others
+        except KeyError:
+            pass
+    return [[row.get(name) for row in rows] for name in names]
+
+
 def _add(
-    counts: dict[str, Vector], name: str, bins: FeatureBins, column: list[Any], invalid: list[int]
+    counts: dict[str, Vector],
+    name: str,
+    bins: FeatureBins,
+    column: Sequence[Any],
+    invalid: list[int],
 ) -> None:
     vector = counts.get(name)
     if vector is None:

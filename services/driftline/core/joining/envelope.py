@@ -7,6 +7,7 @@ test holds it to the schemas: what it accepts, they accept.
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final, NamedTuple
 
@@ -18,8 +19,9 @@ from driftline_schemas.topics import MAX_DEPTH, MAX_FEATURES, MAX_RECORD_BYTES
 
 Value = str | int | float
 WIDE: Final = 2.0**63  # a float from here on may have been an integer wider than 64 bit
-_ID: Final = re.compile(ID_PATTERN.strip("^$")).fullmatch
+_is_id: Final = re.compile(ID_PATTERN.strip("^$")).fullmatch
 _NAME: Final = re.compile(NAME_PATTERN.strip("^$")).fullmatch
+_LONGEST_NAME: Final = 128  # as in NAME_PATTERN; what is longer is not worth remembering
 
 
 class PredictionEvent(NamedTuple):
@@ -33,6 +35,14 @@ class PredictionEvent(NamedTuple):
     prediction: Value
     nonfinite: list[str]
     producer: str
+
+
+class Said(NamedTuple):
+    """What joining needs of a prediction that waits: when (ms), by which version, what it said."""
+
+    predicted_at: int
+    model_version: str
+    prediction: Value
 
 
 class LabelEvent(NamedTuple):
@@ -64,15 +74,22 @@ def read_prediction(raw: bytes | None) -> PredictionEvent:
     if _may_be_wide(features):
         features = _exact_features(raw or b"")
     return PredictionEvent(
-        _matching(document, "prediction_id", _ID),
-        _matching(document, "model", _NAME),
-        _matching(document, "model_version", _NAME),
+        _matching(document, "prediction_id", _is_id),
+        _matching(document, "model", _is_name),
+        _matching(document, "model_version", _is_name),
         _time(document, "predicted_at"),
         features,
         _value(document, "prediction"),
         document.get("nonfinite") or [],
         (document.get("producer") or {}).get("name", ""),
     )
+
+
+def read_said(raw: bytes) -> Said:
+    """The same of a body that `read_prediction` accepted before: nothing is judged again."""
+    document = orjson.loads(raw)
+    at = parse_time(document["predicted_at"])
+    return Said(at, document["model_version"], document["prediction"])
 
 
 def read_label(raw: bytes | None) -> LabelEvent:
@@ -82,8 +99,8 @@ def read_label(raw: bytes | None) -> LabelEvent:
     if not _text_or_null(document.get("source")):
         raise Refusal("invalid_field", "source: must be a string")
     return LabelEvent(
-        _matching(document, "prediction_id", _ID),
-        _matching(document, "model", _NAME),
+        _matching(document, "prediction_id", _is_id),
+        _matching(document, "model", _is_name),
         _value(document, "label"),
     )
 
@@ -121,35 +138,44 @@ def _required(document: Mapping[str, Any], name: str) -> Any:
         raise Refusal("missing_field", f"{name}: is missing") from None
 
 
-def _matching(
-    document: Mapping[str, Any], name: str, matches: Callable[[str], re.Match[str] | None]
-) -> str:
-    value = _required(document, name)
-    if not isinstance(value, str):
+def _matching(document: Mapping[str, Any], name: str, is_valid: Callable[[str], object]) -> str:
+    value = document.get(name)
+    if isinstance(value, str) and is_valid(value):
+        return value
+    if not isinstance(_required(document, name), str):
         raise Refusal("invalid_field", f"{name}: must be a string")
-    if not matches(value):
-        raise Refusal("invalid_field", f"{name}: has characters or a length that are not allowed")
-    return value
+    raise Refusal("invalid_field", f"{name}: has characters or a length that are not allowed")
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= _LONGEST_NAME and _is_known_name(text)
+
+
+@lru_cache(maxsize=1_024)  # an installation has few names, and every event carries two
+def _is_known_name(text: str) -> bool:
+    return _NAME(text) is not None
 
 
 def _time(document: Mapping[str, Any], name: str) -> int:
-    value = _required(document, name)
-    if not isinstance(value, str):
-        raise Refusal("invalid_field", f"{name}: must be an RFC 3339 time")
+    value = document.get(name)
     try:
-        return parse_time(value)
+        if isinstance(value, str):
+            return parse_time(value)
     except ValueError:
-        raise Refusal("invalid_field", f"{name}: must be an RFC 3339 time") from None
+        pass
+    _required(document, name)
+    raise Refusal("invalid_field", f"{name}: must be an RFC 3339 time")
 
 
 def _value(document: Mapping[str, Any], name: str) -> Value:
-    value = _required(document, name)
+    value = document.get(name)
     if isinstance(value, str):
         if len(value) <= MAX_OUTPUT_CHARACTERS:
             return value
         raise Refusal("invalid_field", f"{name}: is longer than {MAX_OUTPUT_CHARACTERS} characters")
     if isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         return value
+    _required(document, name)
     raise Refusal("invalid_field", f"{name}: must be a string (a class) or a number")
 
 

@@ -13,15 +13,22 @@ from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import NamedTuple
 
+from driftline.core.joining.envelope import Said
+
 Place = tuple[int, int]  # (hash, append time): how the store names a half
 
 
 class Half(NamedTuple):
-    """A waiting prediction: its offset, append time (ms) and own bytes."""
+    """A waiting prediction: its offset, append time (ms) and own bytes.
+
+    said: what joining needs of the bytes, so that they are not read again; None when they came
+    back from the store.
+    """
 
     offset: int
     time: int
     raw: bytes
+    said: Said | None = None
 
 
 @dataclass(slots=True)

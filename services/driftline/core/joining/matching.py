@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from driftline.core.joining.envelope import LabelEvent, PredictionEvent, Value
+from driftline.core.joining.envelope import LabelEvent, PredictionEvent, Said, Value
 from driftline.core.joining.halves import Half, Halves
 from driftline.core.joining.remainders import Remainder, Remainders
 from driftline.core.joining.waiting_labels import Later, WaitingLabel, WaitingLabels
@@ -48,7 +48,7 @@ class Bodies(Protocol):
     """How the matcher looks into a stored half."""
 
     def hash(self, raw: bytes) -> int: ...
-    def event(self, raw: bytes) -> PredictionEvent: ...
+    def said(self, raw: bytes) -> Said: ...
 
 
 @dataclass(slots=True)
@@ -91,10 +91,11 @@ class Matcher:
 
     def wait(self, key: int, half: Half, event: PredictionEvent) -> None:
         """Join a prediction with the label that waits for it, or let it wait."""
+        said = Said(event.predicted_at, event.model_version, event.prediction)
         if label := self.labels.take(key, half.time, self.limits.horizon):
-            self._join(key, half, self._with_later(key, label), event)
+            self._join(key, half, self._with_later(key, label), said)
         else:
-            self.halves.put(key, half)
+            self.halves.put(key, Half(half.offset, half.time, half.raw, said))
 
     def label(self, key: int, offset: int, time: int, event: LabelEvent) -> Seen:
         """A label arrived. "new" covers a first label and a correction."""
@@ -108,7 +109,7 @@ class Matcher:
             return "new"
         label = WaitingLabel(event.prediction_id, event.model, offset, time, event.label)
         if half := self._partner(key, time):
-            self._join(key, half, label, self.bodies.event(half.raw))
+            self._join(key, half, label, half.said or self.bodies.said(half.raw))
         else:
             self.labels.put(key, label)
         return "new"
@@ -150,17 +151,17 @@ class Matcher:
         self.remainders.put(key, pair._replace(label=later.label))
         return "new"
 
-    def _join(self, key: int, half: Half, label: WaitingLabel, event: PredictionEvent) -> None:
+    def _join(self, key: int, half: Half, label: WaitingLabel, said: Said) -> None:
         if not self.silence.covers(half.offset, label.offset):
             self.pairs.joined(half, label)
         pair = Remainder(
-            half.offset, label.offset, label.time, event.predicted_at,
-            self.bodies.hash(half.raw), event.model_version, event.prediction, label.current,
+            half.offset, label.offset, label.time, said.predicted_at,
+            self.bodies.hash(half.raw), said.model_version, said.prediction, label.current,
         )  # fmt: skip
         previous = label.label
         for later in label.corrections:
-            said = LabelEvent(label.prediction_id, label.model, later.label)
-            self._correct(said, later, pair, previous)
+            corrected = LabelEvent(label.prediction_id, label.model, later.label)
+            self._correct(corrected, later, pair, previous)
             previous = later.label
         self.remainders.put(key, pair)
 

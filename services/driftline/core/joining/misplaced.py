@@ -13,17 +13,23 @@ _M: Final = np.uint32(MULTIPLIER)
 def partitions_of(ids: Sequence[str], partitions: int) -> list[int]:
     """Kafka's partition of each id: murmur2 of many keys at once, grouped by their length."""
     keys = [key.encode() for key in ids]
+    lengths = set(map(len, keys))
+    if len(lengths) == 1:  # UUIDs, say
+        return _places(keys, lengths.pop(), partitions)
     found = [0] * len(keys)
-    by_length: dict[int, list[int]] = {}
-    for index, key in enumerate(keys):
-        by_length.setdefault(len(key), []).append(index)
-    for length, indices in by_length.items():
-        block = np.frombuffer(b"".join([keys[i] for i in indices]), np.uint8)
-        hashes = _murmur2(block.reshape(len(indices), length))
-        places = ((hashes & np.uint32(0x7FFFFFFF)) % np.uint32(partitions)).tolist()
+    for length in lengths:
+        indices = [index for index, key in enumerate(keys) if len(key) == length]
+        places = _places([keys[index] for index in indices], length, partitions)
         for index, place in zip(indices, places, strict=True):
             found[index] = place
     return found
+
+
+def _places(keys: Sequence[bytes], length: int, partitions: int) -> list[int]:
+    block = np.frombuffer(b"".join(keys), np.uint8)
+    hashes = _murmur2(block.reshape(len(keys), length))
+    places: list[int] = ((hashes & np.uint32(0x7FFFFFFF)) % np.uint32(partitions)).tolist()
+    return places
 
 
 def _murmur2(keys: np.ndarray) -> np.ndarray:
