@@ -63,6 +63,7 @@ class ScheduleBody(Event):
 
     schedule_id: str
     due: Millis
+    pipeline: str | None = None
 
 
 class RetrainBody(Event):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from driftline_schemas.codec import canonical
-from driftline_schemas.fields import Event, Hash, Millis, Name, Sha256
+from driftline_schemas.fields import Event, Hash, Id, Millis, Name, Sha256
 
 Action = Literal[
     "apply_spec", "model_updated", "gate_evaluated", "promote", "rollback", "hold", "lift",
@@ -15,9 +15,13 @@ Action = Literal[
 
 
 class RegistryCommand(Event):
-    """A request; `command_id` makes it idempotent. A person's command lapses after `not_after`."""
+    """A request; `command_id` makes it idempotent. A person's command lapses after `not_after`.
 
-    command_id: str
+    `expected_seq` is the fact that the command replaces, as its sender knew it (the deployment's,
+    for `apply_spec` the spec's; 0: none): if another one is in force by now, it is refused.
+    """
+
+    command_id: Id
     action: Action
     actor: str
     reason: str
@@ -56,6 +60,7 @@ class ModelUpdated(Event):
     model: Name
     pipeline: str
     parent: Hash | None = None
+    lineage: str | None = None  # default: the parent's, else one of the pipeline's own
     spec_hash: Hash
     seeds: dict[str, int]
     offsets: tuple[int, int]

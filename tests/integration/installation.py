@@ -61,9 +61,9 @@ class Installation:
         """For a process that belongs to this installation."""
         return {**os.environ, **self.environment}
 
-    def apply(self, model: Model) -> None:
-        """Apply a specification with a reference of 2,000 rows."""
-        apply_model(self, model)
+    def apply(self, model: Model, *, shift: float = 0.0) -> None:
+        """Apply a specification with a reference of 2,000 rows; `shift` makes the traffic drift."""
+        apply_model(self, model, shift)
 
     def start(self, role: str, name: str, **environment: str) -> None:
         """Start one service process under a stable name."""
@@ -201,14 +201,14 @@ def installation(
         made.close()
 
 
-def apply_model(made: Installation, model: Model) -> None:
-    """Write the reference and the specification, then apply them."""
+def apply_model(made: Installation, model: Model, shift: float) -> None:
+    """Write the reference, its numbers moved by `shift`, and the specification; apply them."""
     kinds = model.kinds()
     rows = reference_rows(model, seed=7, rows=2_000)
     with (made.folder / f"{model.name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [*kinds, "prediction", "label"])
         writer.writeheader()
-        writer.writerows([{k: _cell(v) for k, v in row.items()} for row in rows])
+        writer.writerows([{k: _cell(v, shift) for k, v in row.items()} for row in rows])
     spec = made.folder / f"{model.name}.yaml"
     features = "".join(f"  - {{name: {name}, kind: {kind}}}\n" for name, kind in kinds.items())
     spec.write_text(
@@ -221,7 +221,9 @@ def apply_model(made: Installation, model: Model) -> None:
     )
 
 
-def _cell(value: object) -> object:
+def _cell(value: object, shift: float) -> object:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, float):
+        return value + shift
     return "" if value is None else value

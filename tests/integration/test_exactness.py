@@ -11,6 +11,7 @@ import redis
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from driftline.demo.receiver import Receiver
 from driftline.runtime.clock import SystemClock
 from driftline.servers import LocalServers
 from driftline_schemas.topics import ALERTS, VERDICTS, consumer_group
@@ -131,23 +132,37 @@ def test_a_broker_outage_heals_by_itself(
 def test_the_number_of_monitors_changes_nothing(
     servers: LocalServers, prefix: str, tmp_path: Path
 ) -> None:
-    """State and group wiped, three monitors instead of one: the same verdicts and alerts by id."""
-    with installation(servers, prefix, tmp_path, label_horizon="600s") as made:
-        ready(made)
+    """State and group wiped, three monitors instead of one: the same ids, and no second page."""
+    steady, drifting = MODELS
+    with Receiver() as receiver, installation(servers, prefix, tmp_path) as made:
+        made.apply(steady)
+        made.apply(drifting, shift=3.0)
+        sleep(3)  # the bins' lead
         made.start("joiner", "j1")
         made.start("monitor", "m1")
+        made.start(
+            "alerter",
+            "a1",
+            DRIFTLINE_PAGERDUTY_URL=receiver.url("pagerduty"),
+            DRIFTLINE_PAGERDUTY_ROUTING_KEY="r" * 32,
+        )
         made.wait_for_lag("joiner")
         send(servers.brokers, prefix, traffic(PAIRS // 2))
         made.wait_for_lag("joiner")
         wait_until_quiet(made)
-        before = identities(made)
+        made.wait_for_lag("alerter")
+        before, paged = identities(made), len(receiver.received)
         assert before["verdicts"]
+        assert {a["model"] for a in made.read(ALERTS)} == {drifting.name}
+        assert paged
         made.stop("m1")
         forget(made, "monitor")
         for name in ("m1", "m2", "m3"):
             made.start("monitor", name)
         wait_until_quiet(made)
+        made.wait_for_lag("alerter")
         assert identities(made) == before
+        assert len(receiver.received) == paged
 
 
 def identities(made: Installation) -> dict[str, set[tuple[object, object]]]:

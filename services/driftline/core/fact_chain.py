@@ -20,7 +20,7 @@ class Draft:
     """A decision that has no place in the log yet."""
 
     command_id: str
-    action: Action
+    action: Action | Literal["schedule"]
     actor: str
     reason: str
     body: Mapping[str, Any]  # as it goes on the wire
@@ -45,16 +45,22 @@ def seal(draft: Draft, previous: Fact | None, at: int) -> tuple[Fact, bytes]:
     return decode(Fact, raw), raw
 
 
+def follow(raw: bytes, previous: Fact | None) -> Fact:
+    """The fact in `raw`; BrokenChainError unless it follows `previous` (None: it is the first)."""
+    place = previous.seq + 1 if previous else 0
+    fact = _fact(raw, place)
+    if fact.seq != place:
+        raise BrokenChainError(f"fact {fact.seq} stands where {place} belongs")
+    if fact.previous_hash != (previous.hash if previous else GENESIS):
+        raise BrokenChainError(f"fact {fact.seq} does not follow the one before it")
+    return fact
+
+
 def verified(records: Iterable[bytes]) -> list[Fact]:
     """The facts of a log read from its start; BrokenChainError unless each follows the last."""
     facts: list[Fact] = []
     for raw in records:
-        fact = _fact(raw, len(facts))
-        if fact.seq != len(facts):
-            raise BrokenChainError(f"fact {fact.seq} stands where {len(facts)} belongs")
-        if fact.previous_hash != (facts[-1].hash if facts else GENESIS):
-            raise BrokenChainError(f"fact {fact.seq} does not follow the one before it")
-        facts.append(fact)
+        facts.append(follow(raw, facts[-1] if facts else None))
     return facts
 
 

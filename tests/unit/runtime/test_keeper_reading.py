@@ -12,7 +12,7 @@ TP0 = TP(P, 0)
 
 
 def lost(topic: str = P) -> float:
-    return metrics.RECORDS_LOST.labels(topic)._value.get()
+    return float(metrics.RECORDS_LOST.labels(topic)._value.get())
 
 
 async def test_records_are_applied_once_and_in_order() -> None:
