@@ -1,4 +1,4 @@
-"""Feed pairs to the input topics, at a rate or flat out, a label so many pairs after its prediction."""
+"""Feed pairs to the input topics: at a rate or flat out, each label some pairs behind."""
 
 from collections.abc import Iterator
 from time import monotonic
@@ -75,9 +75,7 @@ class Feeder:
         body = self._events.prediction if half == "prediction" else self._events.label
         while True:
             try:
-                self._producer.produce(
-                    self._topics[half], body(pair, now), self._events.key(pair)
-                )
+                self._producer.produce(self._topics[half], body(pair, now), self._events.key(pair))
             except BufferError:  # the local queue is full: wait for acknowledgements
                 self._producer.poll(QUEUE_SECONDS)
             else:

@@ -13,7 +13,8 @@ from typing import Any, Final
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from driftline.runtime.outputs import producer_settings
 from driftline_schemas.topics import JOURNAL, LABELS, PREDICTIONS
@@ -63,9 +64,7 @@ def create_target(brokers: str, prefix: str) -> None:
         made.result()
 
 
-async def _pass_through(
-    consumer: Any, producer: Any, labels: str, target: str, pairs: int
-) -> None:
+async def _pass_through(consumer: Any, producer: Any, labels: str, target: str, pairs: int) -> None:
     left = 2 * pairs
     while left > 0:
         fetched = await consumer.getmany(timeout_ms=1_000, max_records=MOST_RECORDS)

@@ -87,11 +87,14 @@ def running_roles(
     names.append(("monitor", "monitor-1"))
     with Processes(folder, environment) as processes:
         pids: dict[str, tuple[int, ...]] = {}
+        ports: dict[str, int] = {}
         for (role, name), port in zip(names, free_ports(len(names)), strict=True):
             own = {"DRIFTLINE_REPLICA": name, "DRIFTLINE_METRICS_PORT": str(port)}
             arguments = ["driftline", "run", role]
             child = processes.start(name, arguments, **own, **(joiner if role == "joiner" else {}))
             pids[role] = (*pids.get(role, ()), child.pid)
+            ports[name] = port
+        for name, port in ports.items():
             _wait_until_ready(processes, name, port)
         yield Roles(pids, processes)
 

@@ -77,6 +77,8 @@ class Watch:
         self._ended.set()
         if self._thread is not None:
             self._thread.join()
+        for lag in self.lags.values():
+            lag.close()
 
     def seconds(self) -> float:
         """Since the start."""

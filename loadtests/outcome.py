@@ -14,7 +14,7 @@ BATCH: Final = 5_000
 
 
 def joined_pairs(brokers: str, prefix: str) -> int:
-    """Distinct pairs in the journal: a repeat after a crash has the label's position of the first."""
+    """Distinct pairs in the journal; what was written twice has the same label position."""
     pairs: set[tuple[int, int]] = set()
     for value in _values(brokers, JOURNAL.full_name(prefix), JOURNAL.partitions):
         record = orjson.loads(value)
@@ -41,7 +41,7 @@ def _values(brokers: str, topic: str, partitions: int) -> Iterator[bytes]:
     places = [TopicPartition(topic, partition, 0) for partition in range(partitions)]
     left = sum(consumer.get_watermark_offsets(place)[1] for place in places)
     consumer.assign(places)
-    while left > 0 and (messages := consumer.consume(BATCH, READ_SECONDS)):
+    while left > 0 and (messages := consumer.consume(min(left, BATCH), READ_SECONDS)):
         left -= len(messages)
         yield from (message.value() for message in messages)
     consumer.close()

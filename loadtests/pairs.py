@@ -30,8 +30,11 @@ from loadtests.report import Figures, figures, lines, medians
 
 FLOOR_RUNS: Final = 3
 PATIENCE_SECONDS: Final = 600.0
-DEFAULT_DELAY: Final = 1_000
-ALL_THROUGH_REDIS: Final = {"DRIFTLINE_JOINER_MEMORY_SECONDS": "0", "DRIFTLINE_JOINER_MEMORY_MB": "0"}
+DEFAULT_DELAY: Final = 10_000
+ALL_THROUGH_REDIS: Final = {
+    "DRIFTLINE_JOINER_MEMORY_SECONDS": "0",
+    "DRIFTLINE_JOINER_MEMORY_MB": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, help="pairs a second (default: flat out)")
     parser.add_argument("--joiners", type=int, default=1)
     delay = parser.add_mutually_exclusive_group()
-    delay.add_argument("--delay-rows", type=int, default=DEFAULT_DELAY, help="pairs until the label")
+    delay.add_argument(
+        "--delay-rows", type=int, default=DEFAULT_DELAY, help="pairs until the label"
+    )
     delay.add_argument("--delay-seconds", type=float, help="seconds until the label; needs --rate")
     parser.add_argument(
         "--through-redis", action="store_true", help="labels only when every half waits in Redis"

@@ -70,7 +70,7 @@ def figures(
 
 
 def role(samples: Sequence[Sample], name: str, pairs: int, after: float) -> Role:
-    """A role's cost from the first sample until it was idle for the first time after `after` (s)."""
+    """A role's cost until it was idle for the first time after `after` (s)."""
     end = first_idle(samples, name, after) or samples[-1]
     cpu = max(end.cpu[name] - samples[0].cpu[name], 1e-9)
     return Role(end.at, cpu, pairs / end.at, pairs / cpu, cpu / pairs * 1e6)
@@ -79,7 +79,7 @@ def role(samples: Sequence[Sample], name: str, pairs: int, after: float) -> Role
 def _thinned(points: list[tuple[float, int, int]]) -> list[tuple[float, int, int]]:
     """At most twelve points, the last among them."""
     step = max(1, -(-len(points) // LAG_POINTS))
-    return [*points[: -1 : step], points[-1]]
+    return [*points[:-1:step], points[-1]]
 
 
 def medians(runs: Sequence[Figures]) -> dict[str, Any]:
@@ -101,20 +101,19 @@ def _merged(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 def lines(result: Mapping[str, Any]) -> list[str]:
     """The same for people."""
-    joiner, monitor = result["joiner"], result["monitor"]
-    found = [
-        f"pairs              {result['pairs']:,} fed in {result['feed_seconds']:.1f} s,"
-        f" {result['joined']:,} joined",
-        f"joiner             {_role(joiner)}",
-        f"monitor            {_role(monitor)}",
-        f"floor              {result['floor_cpu_us_per_pair']:.1f} us a pair: the joiner costs"
-        f" {result['joiner_over_floor']:.1f} times as much",
-    ]
-    for name in SERVERS:
-        if (cost := result[f"{name}_cpu_us_per_pair"]) is not None:
-            found.append(f"{name:<18} {cost:.1f} us a pair")
+    floor, ratio = result["floor_cpu_us_per_pair"], result["joiner_over_floor"]
+    costs = {name: result[f"{name}_cpu_us_per_pair"] for name in SERVERS}
     points = ", ".join(f"{at:.0f} s {j:,}/{m:,}" for at, j, m in result["lag"])
-    return [*found, f"lag joiner/monitor {points}"]
+    rows = {
+        "pairs": f"{result['pairs']:,} fed in {result['feed_seconds']:.1f} s",
+        "joined": f"{result['joined']:,}, lag left {result['lag_left']:,}",
+        "joiner": _role(result["joiner"]),
+        "monitor": _role(result["monitor"]),
+        "floor": f"{floor:.1f} us a pair: the joiner costs {ratio:.1f} times as much",
+        **{name: f"{cost:.1f} us a pair" for name, cost in costs.items() if cost is not None},
+        "lag joiner/monitor": points,
+    }
+    return [f"{name:<18} {text}" for name, text in rows.items()]
 
 
 def _role(role: Mapping[str, Any]) -> str:

@@ -26,13 +26,22 @@ from driftline.cli.spec_file import load_spec
 from driftline.cli.topics import init_topics
 from driftline.runtime.settings import Settings, load
 from driftline.servers import LocalServers
-from driftline_schemas.topics import ALERTS, JOURNAL, LABELS, PREDICTIONS, Topic, consumer_group
+from driftline_schemas.topics import (
+    ALERTS,
+    JOURNAL,
+    LABELS,
+    PREDICTIONS,
+    REGISTRY_COMMANDS,
+    Topic,
+    consumer_group,
+)
 from tests.verifier.traffic import Model, reference_rows
 
 INPUTS: Mapping[str, tuple[Topic, ...]] = {
     "joiner": (PREDICTIONS, LABELS),
     "monitor": (JOURNAL,),
     "alerter": (ALERTS,),
+    "registry": (REGISTRY_COMMANDS,),
 }
 PATIENCE_SECONDS = 120.0
 

@@ -15,6 +15,10 @@ class Role(StrEnum):
 
     joiner = "joiner"
     monitor = "monitor"
+    learner = "learner"
+    registry = "registry"
+    api = "api"
+    scorer = "scorer"
     alerter = "alerter"
 
 
@@ -23,11 +27,13 @@ def run(role: Annotated[Role, typer.Argument(help="Which service.")]) -> None:
     settings = configuration.load()
     name = f"driftline.{role}.app"
     try:
-        build = import_module(name).build
+        module = import_module(name)
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
         raise CommandError(f"This version has no {role}.") from None
+    if hasattr(module, "run"):  # it consumes no group's partitions
+        raise typer.Exit(module.run(settings))
     from driftline.runtime.service import run as run_service
 
-    raise typer.Exit(run_service(build(settings), settings))
+    raise typer.Exit(run_service(module.build(settings), settings))

@@ -74,17 +74,26 @@ def init_topics(settings: Settings, actor: str | None = None) -> tuple[list[str]
     found = find_topics(settings)
     if wrong := partition_faults(settings, found):
         raise CommandError(wrong[0])
+    agreed = None
     if REGISTRY.full_name(settings.topic_prefix) in found:
-        facts = read_registry(settings.brokers, settings.topic_prefix)
-        _refuse_other(installation(facts), _installation(settings, found))
+        agreed = installation(read_registry(settings.brokers, settings.topic_prefix))
+        _refuse_other(agreed, _installation(settings, found))
     created = create_missing(settings, found)
+    wanted = _installation(settings, find_topics(settings))
+    _refuse_other(agreed, wanted)
+    if agreed is not None:  # to write would fence the registry's owner
+        return created, False
+    return created, _install(settings, wanted, actor or this_person())
+
+
+def _install(settings: Settings, wanted: InstallationBody, actor: str) -> bool:
+    """Write the first fact; False if somebody else has just done so."""
     with RegistryWriter(settings.brokers, settings.topic_prefix, SystemClock().now) as writer:
-        wanted = _installation(settings, find_topics(settings))
         agreed = installation(writer.facts)
         _refuse_other(agreed, wanted)
         if agreed is None:
-            writer.append([_draft(wanted, actor or this_person())])
-    return created, agreed is None
+            writer.append([_draft(wanted, actor)])
+    return agreed is None
 
 
 def _installation(settings: Settings, found: Mapping[str, FoundTopic]) -> InstallationBody:

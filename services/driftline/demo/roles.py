@@ -41,6 +41,8 @@ class Processes:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
 
     def start(
         self, name: str, arguments: Sequence[str], **environment: str

@@ -80,7 +80,8 @@ class MemoryJoinStore:
 def _change(kept: _Partition, delta: JoinDelta) -> None:
     for place in delta.deleted:
         kept.halves.pop(place, None)
-    kept.halves |= {(key, half.time): half for key, half in delta.moved.items()}
+    for key, (offset, time, body, _) in delta.moved.items():
+        kept.halves[key, time] = Half(offset, time, body)
     for key, raw in delta.labels.items():
         if raw is None:
             kept.labels.pop(key, None)

@@ -8,29 +8,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.kafka_log import SILENT
 from driftline_schemas.codec import encode
-from driftline_schemas.control import BinsControl, ControlEvent, SpecControl
+from driftline_schemas.control import ControlEvent
 from driftline_schemas.partitioner import partition_of
-from driftline_schemas.registry import Fact
 from driftline_schemas.topics import JOURNAL
 
 SECONDS: Final = 15.0
-
-
-def controls_of(fact: Fact) -> list[ControlEvent]:
-    """The control records that follow from an accepted `apply_spec`, in their order."""
-    if fact.action != "apply_spec" or fact.outcome != "accepted":
-        return []
-    body = fact.body
-    model = body["spec"]["model"]
-    spec = {"spec_hash": body["spec_hash"], "spec": body["spec"]}
-    controls: list[ControlEvent] = [
-        SpecControl.model_validate({"model": model, "seq": fact.seq, "body": spec})
-    ]
-    if body.get("bins"):
-        controls.append(
-            BinsControl.model_validate({"model": model, "seq": fact.seq, "body": body["bins"]})
-        )
-    return controls
 
 
 def send_controls(brokers: str, prefix: str, controls: Sequence[ControlEvent]) -> None:

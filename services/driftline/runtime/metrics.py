@@ -55,6 +55,11 @@ LABEL_KIND_CONFLICTS = Counter(
     "driftline_label_kind_conflicts_total", "Numbers where the spec says class, or the reverse."
 )
 
+REGISTRY_DECISIONS = Counter(
+    "driftline_registry_decisions_total", "Commands decided, by action and outcome.",
+    ["action", "outcome"],
+)  # fmt: skip
+
 NOTIFICATIONS = Counter(
     "driftline_notifications_total", "Deliveries, by channel and result.", ["channel", "result"]
 )

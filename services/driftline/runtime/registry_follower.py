@@ -5,7 +5,7 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from driftline.core.fact_chain import verified
+from driftline.core.fact_chain import follow
 from driftline.runtime.kafka_log import SILENT
 from driftline.runtime.ports import StoreUnavailableError
 from driftline_schemas.registry import Fact
@@ -21,22 +21,27 @@ class RegistryFollower:
         self._partition = TopicPartition(REGISTRY.full_name(prefix), 0, OFFSET_BEGINNING)
         self._brokers = brokers
         self._consumer: Consumer | None = None
-        self._records: list[bytes] = []
+        self._last: Fact | None = None
         self._next = 0
+        self._new: list[Fact] = []  # read, not given yet: a call may fail halfway
 
     async def read_new(self) -> list[Fact]:
-        """The facts up to the end of the log as it is now; StoreUnavailableError without broker."""
-        return await asyncio.to_thread(self._read_new)
+        """The facts up to the end of the log as it is now; StoreUnavailableError without broker.
 
-    def _read_new(self) -> list[Fact]:
-        known = len(self._records)
+        BrokenChainError if the log is damaged.
+        """
+        return await asyncio.to_thread(self.read)
+
+    def read(self) -> list[Fact]:
+        """As `read_new`; it blocks."""
         try:
             consumer = self._connected()
             _, end = consumer.get_watermark_offsets(self._partition, timeout=CALL_SECONDS)
             self._read_to(consumer, end)
         except KafkaException as error:
             raise StoreUnavailableError(f"registry: {error.args[0]}") from None
-        return verified(self._records)[known:] if len(self._records) > known else []
+        new, self._new = self._new, []
+        return new
 
     def _read_to(self, consumer: Consumer, end: int) -> None:
         while self._next < end:
@@ -44,8 +49,9 @@ class RegistryFollower:
             if message is None:
                 raise StoreUnavailableError("the registry cannot be read to its end")
             if (error := message.error()) is None:
-                self._records.append(message.value() or b"")
+                self._last = follow(message.value() or b"", self._last)
                 self._next = (message.offset() or 0) + 1
+                self._new.append(self._last)
             elif error.name() == "_PARTITION_EOF":
                 self._next = max(self._next, message.offset() or 0)  # past transaction markers
             elif not error.retriable():

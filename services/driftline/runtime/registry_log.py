@@ -15,11 +15,14 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from driftline.core.fact_chain import BrokenChainError, Draft, seal, verified
+from driftline.core.fact_chain import BrokenChainError, Draft, follow, seal
+from driftline.core.registry.consequences import deployment_of
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.kafka_log import SILENT
+from driftline_schemas.codec import encode
+from driftline_schemas.partitioner import partition_of
 from driftline_schemas.registry import Fact, InstallationBody
-from driftline_schemas.topics import REGISTRY
+from driftline_schemas.topics import DEPLOYMENTS, REGISTRY
 
 SECONDS: Final = 15.0
 MAX_FACT_BYTES: Final = 1_000_000  # the broker's limit is 1,048,576 with overhead
@@ -36,13 +39,30 @@ class RegistryUnreachableError(RegistryError):
     """No broker answered in time: waiting may help."""
 
 
+class RegistryFencedError(RegistryError):
+    """Another writer took over: nothing was written."""
+
+
 def read_registry(brokers: str, prefix: str, seconds: float = SECONDS) -> list[Fact]:
     """All committed facts, their chain verified. RegistryError if that is impossible."""
+    return list(iterate_registry(brokers, prefix, seconds))
+
+
+def iterate_registry(brokers: str, prefix: str, seconds: float = SECONDS) -> Iterator[Fact]:
+    """As `read_registry`, one by one; it may take longer than `seconds` while facts arrive."""
     topic = REGISTRY.full_name(prefix)
+    last = None
     try:
-        return verified(_read_to_end(brokers, topic, seconds))
+        for raw in _read_to_end(brokers, topic, seconds):
+            last = follow(raw, last)
+            yield last
     except BrokenChainError as error:
         raise RegistryError(f"The registry {topic} is damaged: {error}.") from None
+
+
+def read_records(brokers: str, prefix: str, seconds: float = SECONDS) -> Iterator[bytes]:
+    """The committed records as they lie in the log, unchecked."""
+    return _read_to_end(brokers, REGISTRY.full_name(prefix), seconds)
 
 
 def installation(facts: Sequence[Fact]) -> InstallationBody | None:
@@ -52,16 +72,26 @@ def installation(facts: Sequence[Fact]) -> InstallationBody | None:
 
 
 class RegistryWriter:
-    """Appends facts. Entering fences every other writer and reads the log to its end.
+    """Appends facts, and the deployments that follow from them.
 
-    Whoever enters later fences this one: its `append` then raises RegistryError.
+    Entering fences every other writer and reads the log to its end: each fact goes to `learn`
+    (without one, to `facts`). Whoever enters later fences this one: its `append` then raises
+    RegistryFencedError. After any other error the outcome of an `append` is open: enter anew.
     """
 
-    def __init__(self, brokers: str, prefix: str, now: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        brokers: str,
+        prefix: str,
+        now: Callable[[], int],
+        learn: Callable[[Fact], None] | None = None,
+    ) -> None:
         self.facts: list[Fact] = []
         self._brokers = brokers
         self._prefix = prefix
         self._now = now
+        self._learn = learn or self.facts.append
+        self._last: Fact | None = None
 
     def __enter__(self) -> Self:
         with self._sentences():
@@ -71,11 +101,13 @@ class RegistryWriter:
                     "transactional.id": f"{self._prefix}.registry",
                     "transaction.timeout.ms": 60_000,
                     "message.max.bytes": 1_048_576,
+                    "linger.ms": 0,
                 },
                 logger=SILENT,
             )
             self._producer.init_transactions(SECONDS)
-        self.facts = read_registry(self._brokers, self._prefix)
+        for fact in iterate_registry(self._brokers, self._prefix):
+            self._take(fact)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -87,8 +119,7 @@ class RegistryWriter:
         added: list[Fact] = []
         records = []
         for draft in drafts:
-            last = added[-1] if added else self.facts[-1] if self.facts else None
-            fact, raw = seal(draft, last, self._now())
+            fact, raw = seal(draft, added[-1] if added else self._last, self._now())
             if len(raw) > MAX_FACT_BYTES:
                 raise RegistryError(
                     f"The fact has {len(raw):,} bytes, over the limit of {MAX_FACT_BYTES:,}:"
@@ -97,14 +128,26 @@ class RegistryWriter:
             added.append(fact)
             records.append(raw)
         with self._sentences():
-            self._commit(records)
-        self.facts += added
+            self._commit(added, records)
+        for fact in added:
+            self._take(fact)
         return added
 
-    def _commit(self, records: Sequence[bytes]) -> None:
+    def _take(self, fact: Fact) -> None:
+        self._last = fact
+        self._learn(fact)
+
+    def _commit(self, facts: Sequence[Fact], records: Sequence[bytes]) -> None:
         self._producer.begin_transaction()
         for raw in records:
             self._producer.produce(REGISTRY.full_name(self._prefix), raw, partition=0)
+        for deployment in filter(None, map(deployment_of, facts)):
+            self._producer.produce(
+                DEPLOYMENTS.full_name(self._prefix),
+                encode(deployment),
+                deployment.model,
+                partition_of(deployment.model, DEPLOYMENTS.partitions),
+            )
         try:
             self._producer.commit_transaction(SECONDS)
         except KafkaException as error:
@@ -119,7 +162,7 @@ class RegistryWriter:
         except KafkaException as error:
             code: KafkaError = error.args[0]
             if code.name() in FENCED or code.fatal():
-                raise RegistryError(
+                raise RegistryFencedError(
                     "Another command wrote to the registry at the same time: nothing was written"
                     " by this one, run it again."
                 ) from None
@@ -137,6 +180,7 @@ def _read_to_end(brokers: str, topic: str, seconds: float) -> Iterator[bytes]:
                 continue
             if (error := message.error()) is None:
                 yield message.value() or b""
+                deadline = monotonic() + seconds
             elif error.name() == "_PARTITION_EOF":
                 return
             elif not error.retriable() and error.name() not in AWAY:

@@ -37,6 +37,7 @@ class Answer:
     corrections: set[tuple[int, Any, Any, int]] = field(default_factory=set)
     alone: set[tuple[str, int]] = field(default_factory=set)
     counts: dict[tuple[str, str, int, int], list[int]] = field(default_factory=dict)
+    counted: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Naive:
 
     def answer(self, predictions: list[P], labels: list[L]) -> Answer:
         found = Answer()
-        for key in {each.key for each in (*predictions, *labels)}:
+        for key in {p.key for p in predictions} | {each.key for each in labels}:
             ps = [p for p in predictions if p.key == key]
             ls = [each for each in labels if each.key == key]
             while ps or ls:
@@ -79,6 +80,7 @@ class Naive:
         return ps, [k for k in ls[1:] if k.time > until]
 
     def _count(self, p: P, found: Answer) -> None:
+        found.counted.add(p.offset)
         at, skewed = p.predicted_at, False
         if at > p.time + FUTURE_MS:
             at, skewed = p.time, True

@@ -45,10 +45,9 @@ def ids_here() -> Iterator[str]:
 
 def prediction(id_: str, *, model: str = "m", at: int = START, x: Any = 0.5, **more: Any) -> bytes:
     """A prediction's bytes; `at` is its own time."""
-    return orjson.dumps(
-        {"prediction_id": id_, "model": model, "model_version": "v1", "predicted_at": format_time(at),
-         "features": {"x": x}, "prediction": "yes", **more}
-    )  # fmt: skip
+    ids = {"prediction_id": id_, "model": model, "model_version": "v1"}
+    document = {**ids, "predicted_at": format_time(at), "features": {"x": x}, "prediction": "yes"}
+    return orjson.dumps(document | more)
 
 
 def label(id_: str, value: Any = "yes", *, model: str = "m") -> bytes:

@@ -272,6 +272,21 @@ async def test_a_roll_back_does_not_claim_what_was_revoked_meanwhile() -> None:
     assert world.store.tokens[0] == token
 
 
+async def test_a_cut_that_waits_for_the_store_is_dropped_by_a_roll_back() -> None:
+    """The memory is older than the cut then: what changes from there on does not follow on it."""
+    world = World()
+    keeper = await started(world)
+    assert world.store is not None
+    world.store.away = True
+    await keeper.checkpoint()
+    world.store.away = False
+    world.outputs.losing = True
+    await keeper.checkpoint()
+    await world.read(keeper, polls=1, most=1)
+    await keeper.checkpoint()
+    assert stored(world) == seen(keeper) == [0]
+
+
 # -- a store that lost its states ---------------------------------------------------------------
 
 

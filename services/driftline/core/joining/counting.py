@@ -113,8 +113,11 @@ class SegmentCounts:
     def _add_to_open(self, seen: Sequence[Seen]) -> None:
         groups: dict[PaneKey, list[PredictionEvent]] = {}
         bins: dict[PaneKey, ModelBins | None] = {}
+        in_force, looked_up = None, ("", -1)
         for _, time, event in seen:
-            in_force = self.bins_of(event.model, time)
+            if looked_up != (event.model, time):  # the broker stamps whole batches with one time
+                looked_up = (event.model, time)
+                in_force = self.bins_of(*looked_up)
             pane, is_skewed = self._pane(event, time)
             bins_id = in_force.bins_id if in_force else None
             key = PaneKey(event.model, event.model_version, pane, bins_id)

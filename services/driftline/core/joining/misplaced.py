@@ -13,12 +13,13 @@ _M: Final = np.uint32(MULTIPLIER)
 def partitions_of(ids: Sequence[str], partitions: int) -> list[int]:
     """Kafka's partition of each id: murmur2 of many keys at once, grouped by their length."""
     keys = [key.encode() for key in ids]
-    lengths = set(map(len, keys))
-    if len(lengths) == 1:  # UUIDs, say
-        return _places(keys, lengths.pop(), partitions)
+    if len(set(map(len, keys))) == 1:  # UUIDs, say
+        return _places(keys, len(keys[0]), partitions)
     found = [0] * len(keys)
-    for length in lengths:
-        indices = [index for index, key in enumerate(keys) if len(key) == length]
+    by_length: dict[int, list[int]] = {}
+    for index, key in enumerate(keys):
+        by_length.setdefault(len(key), []).append(index)
+    for length, indices in by_length.items():
         places = _places([keys[index] for index in indices], length, partitions)
         for index, place in zip(indices, places, strict=True):
             found[index] = place

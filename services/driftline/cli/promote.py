@@ -1,0 +1,36 @@
+"""`driftline promote MODEL VERSION`: a person lets a version serve."""
+
+from typing import Annotated
+
+import typer
+
+from driftline.cli.console import Brokers, Json, Prefix, settings_of
+from driftline.cli.errors import CommandError
+from driftline.cli.registry_view import known_model
+from driftline.cli.rollback import scorers_of, told
+from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
+
+
+def promote(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(help="Its id, or its name (pipeline/v12).")],
+    reason: Reason,
+    actor: Actor = None,
+    expected_seq: Annotated[
+        int | None, typer.Option(help="Only if this fact's deployment still serves.")
+    ] = None,
+    brokers: Brokers = None,
+    prefix: Prefix = None,
+    json: Json = False,
+) -> None:
+    """Let a version serve, whatever its gate says."""
+    settings = settings_of(brokers, prefix)
+    registry = Registry(settings)
+    if known_model(registry.state, model).find(version) is None:
+        raise CommandError(f"{model} has no version {version!r}: see `driftline versions {model}`.")
+    fact = registry.send("promote", {"model": model, "version": version}, actor=actor,
+                         reason=reason, expected_seq=expected_seq)  # fmt: skip
+    scorers = scorers_of(settings, model, fact.body["deployed"]["version_id"])
+    seq = fact.body["deployed"]["deployment_seq"]
+    sentence = f"{fact.body['name']} serves as deployment {seq}; {told(scorers)}"
+    tell(fact, sentence, as_json=json, scorers=scorers)

@@ -1,0 +1,1 @@
+"""What the registry holds and how its owner decides: a fold over facts, and decisions on it."""

@@ -1,0 +1,67 @@
+"""May a specification come into force? Pure."""
+
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from driftline.core.registry.decision import Decision, Moment, accepted, refused
+from driftline.core.registry.models import ModelState
+from driftline.core.registry.schedules import cron_fault
+from driftline.core.registry.state import RegistryState
+from driftline_schemas.codec import UnreadableEvent, content_hash, first_fault
+from driftline_schemas.control import BinsBody
+from driftline_schemas.fields import format_time
+from driftline_schemas.registry import ApplySpecBody, RegistryCommand
+from driftline_schemas.spec import ModelSpec
+
+LEAD_SECONDS: Final = 60  # where the installation does not say
+
+
+def installation(_state: RegistryState, command: RegistryCommand, _moment: Moment) -> Decision:
+    """The first fact is written by `topics init`, before there is an owner."""
+    return refused(command, "an installation is set up by `driftline topics init` only")
+
+
+def apply_spec(state: RegistryState, command: RegistryCommand, moment: Moment) -> Decision:
+    """A valid specification that is not the one in force; its bins count a lead from now on."""
+    body, spec, bins = _read(command)
+    if content_hash(body.spec) != body.spec_hash:
+        return refused(command, "the spec_hash is not that of the spec")
+    if fault := next(filter(None, (cron_fault(s.cron) for s in spec.schedules)), None):
+        return refused(command, fault)
+    known = state.models.get(spec.model)
+    seq = known.spec.decided.fact_seq if known and known.spec else 0
+    if command.expected_seq not in (None, seq):
+        return refused(command, f"another spec of {spec.model} is in force by now (fact {seq})")
+    if known is not None and _is_in_force(known, body, bins):
+        return refused(command, "this spec is in force already")
+    wire: dict[str, Any] = {"spec_hash": body.spec_hash, "spec": body.spec}
+    if bins is not None:
+        since = moment.now + _lead_ms(state)
+        described = bins.model_dump(mode="json", exclude_none=True)
+        wire["bins"] = {**described, "effective_from": format_time(since)}
+    return accepted(command, wire)
+
+
+def _read(command: RegistryCommand) -> tuple[ApplySpecBody, ModelSpec, BinsBody | None]:
+    try:
+        body = ApplySpecBody.model_validate(command.body)
+        spec = ModelSpec.model_validate(body.spec)
+        bins = BinsBody.model_validate(body.bins) if body.bins is not None else None
+    except ValidationError as error:
+        raise UnreadableEvent(first_fault(error)) from None
+    return body, spec, bins
+
+
+def _is_in_force(known: ModelState, body: ApplySpecBody, bins: BinsBody | None) -> bool:
+    if known.spec is None:
+        return False
+    return (known.spec.body.spec_hash, known.spec.bins_id) == (
+        body.spec_hash,
+        bins.bins_id if bins else None,
+    )
+
+
+def _lead_ms(state: RegistryState) -> int:
+    agreed = state.installation.bins_lead_seconds if state.installation else None
+    return (agreed or LEAD_SECONDS) * 1_000

@@ -1,0 +1,99 @@
+"""What follows from a version that a learner made, and from what its gate found? Pure."""
+
+from typing import Any
+
+from driftline.core.registry.decision import Decision, Moment, accepted, read_body, refused
+from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.state import RegistryState
+from driftline_schemas.registry import GateEvaluated, ModelUpdated, RegistryCommand
+from driftline_schemas.spec import GateSpec
+
+
+def model_updated(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Decision:
+    """Register a version; it serves at once if it is the champion's first, or is followed."""
+    recipe = read_body(ModelUpdated, command)
+    model = state.models.get(recipe.model)
+    if model is None or model.spec is None:
+        return refused(command, f"no spec of {recipe.model} is applied")
+    if recipe.spec_hash not in model.spec_hashes:
+        return refused(command, f"no spec {recipe.spec_hash} of {recipe.model} was ever applied")
+    if (known := model.versions.get(recipe.version_id)) is not None:
+        same = known.recipe.state_hash == recipe.state_hash
+        but = "" if same else ", and with another state: its recipe is not the whole truth"
+        return refused(command, f"{known.name} is this version already{but}")
+    version = Version(
+        recipe, model.numbers.get(recipe.pipeline, 0) + 1, _lineage(model, recipe), fact_seq=-1
+    )
+    named = {"name": version.name, "number": version.number, "lineage": version.lineage}
+    body: dict[str, Any] = {**recipe.model_dump(mode="json", exclude_none=True), **named}
+    if _serves_at_once(model, version):
+        body["deployed"] = model.deployment_of(version)
+    return accepted(command, body)
+
+
+def gate_evaluated(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Decision:
+    """Promote what is proven against the deployment that serves now; record a rejection."""
+    gate = read_body(GateEvaluated, command)
+    model = state.models.get(gate.model)
+    if model is None or model.spec is None:
+        return refused(command, f"no spec of {gate.model} is applied")
+    body: dict[str, Any] = gate.model_dump(mode="json", exclude_none=True)
+    if gate.verdict == "reject":
+        return accepted(command, body)
+    if gate.verdict != "promote":
+        return refused(command, f"the verdict {gate.verdict} decides nothing")
+    if gate.deployment_seq != model.deployment_seq:
+        return refused(
+            command,
+            f"it was judged against deployment {gate.deployment_seq}, and deployment"
+            f" {model.deployment_seq} serves now",
+        )
+    version = model.find(gate.version_id)
+    if version is None:
+        return refused(command, f"version {gate.version_id} is not registered")
+    if why := _not_proven(model.spec.body.spec.gate, gate) or _not_wanted(model, version):
+        return refused(command, why)
+    return accepted(command, {**body, "deployed": model.deployment_of(version)})
+
+
+def _not_wanted(model: ModelState, version: Version) -> str | None:
+    if version.lineage in model.held:
+        by = model.held[version.lineage].actor
+        return f"lineage {version.lineage} is held (by {by}) until somebody lifts it"
+    if model.deployed and model.deployed.body.version_id == version.version_id:
+        return f"{version.name} serves already"
+    return None
+
+
+def _not_proven(wanted: GateSpec, gate: GateEvaluated) -> str | None:
+    """The numbers must say what the verdict says."""
+    if gate.lower <= 0:
+        return f"the lower bound {gate.lower:g} does not exceed 0"
+    if gate.mean < wanted.least_gain:
+        return f"the mean gain {gate.mean:g} is below the spec's least gain {wanted.least_gain:g}"
+    fixed = gate.test_set
+    if fixed is not None and fixed.floor is not None and fixed.value < fixed.floor:
+        return f"on test set {fixed.name} it has {fixed.value:g}, below the floor {fixed.floor:g}"
+    return None
+
+
+def _lineage(model: ModelState, recipe: ModelUpdated) -> str:
+    """As its learner says, else its parent's; else it begins one, named after its pipeline."""
+    if recipe.lineage is not None:
+        return recipe.lineage
+    if recipe.parent in model.versions:
+        return model.versions[recipe.parent].lineage
+    number = model.numbers.get(recipe.pipeline, 0)
+    return recipe.pipeline if number == 0 else f"{recipe.pipeline}@v{number + 1}"
+
+
+def _serves_at_once(model: ModelState, version: Version) -> bool:
+    """Versions of a former spec never do, nor those of a lineage that is held."""
+    spec = model.spec
+    if spec is None or version.recipe.spec_hash != spec.body.spec_hash:
+        return False
+    if version.lineage in model.held:
+        return False
+    if model.deployed is None:
+        return spec.body.spec.champion == version.recipe.pipeline
+    return spec.body.spec.follow and model.deployed.body.lineage == version.lineage

@@ -1,0 +1,1 @@
+"""The registry's owner: commands in; facts, deployments and control records out."""

@@ -1,0 +1,37 @@
+"""When is it known that every scorer serves what is deployed?"""
+
+from driftline.core.registry.confirmations import SILENT_MS, confirmations
+from driftline_schemas.registry import ScorerStatus
+
+NOW = 1_000_000
+NEW, OLD = "new", "old"
+
+
+def status(name: str, version_id: str, ago: int = 0, **parts: bool) -> ScorerStatus:
+    return ScorerStatus(scorer_id=name, seq=1, versions={"m": version_id}, at=NOW - ago, **parts)
+
+
+def test_scorers_are_confirmed_pending_or_silent() -> None:
+    statuses = [
+        status("c", NEW, ago=10 * SILENT_MS),
+        status("b", OLD, ago=SILENT_MS),
+        status("a", OLD, ago=SILENT_MS + 1),
+    ]
+    found = confirmations(statuses, "m", NEW, NOW)
+    assert (found.confirmed, found.pending, found.silent) == (["c"], ["b"], ["a"])
+    assert not found.complete
+
+
+def test_one_that_signed_off_or_serves_other_models_does_not_count() -> None:
+    statuses = [
+        status("a", NEW),
+        status("b", OLD, ago=SILENT_MS + 1, signed_off=True),
+        ScorerStatus(scorer_id="c", seq=1, versions={"other": OLD}, at=0),
+    ]
+    found = confirmations(statuses, "m", NEW, NOW)
+    assert found.confirmed == ["a"]
+    assert found.complete
+
+
+def test_a_silent_scorer_that_has_not_signed_off_keeps_it_incomplete() -> None:
+    assert not confirmations([status("a", OLD, ago=SILENT_MS + 1)], "m", NEW, NOW).complete
