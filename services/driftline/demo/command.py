@@ -32,6 +32,7 @@ BINS_LEAD_SECONDS = 5
 ROLES = ("joiner", "monitor", "alerter")
 SETTLE_SECONDS = 45.0
 CHANNELS = 2
+ENDING = (signal.SIGINT, signal.SIGTERM)
 ROUTING_KEY = "demo0000000000000000000000000000"  # 32 characters, as PagerDuty's are
 
 
@@ -52,7 +53,7 @@ def demo(
     started = monotonic()
     show = Show(as_json=json)
     with ExitStack() as stack:
-        stack.enter_context(_interrupted_by_sigterm())
+        stack.enter_context(_interrupted_by_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftline-demo-")))
         observer, receiver = _run(stack, folder, fault, seed, rate, show)
         delivered = Delivered(
@@ -174,14 +175,18 @@ def _tell(show: Show, received: Received) -> None:
 
 
 @contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does: everything is stopped and removed."""
+def _interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does: everything is stopped and removed.
+
+    Ctrl-C is asked for as well: a shell's background jobs inherit it ignored.
+    """
 
     def interrupt(_number: int, _frame: Any) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.signal(number, interrupt) for number in ENDING}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
