@@ -8,7 +8,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 import faust
 import structlog
@@ -38,6 +38,7 @@ HEARTBEAT_SECONDS = 2.0
 STOP_SECONDS = 12.0
 COLLECT_EVERY = (50_000, 20, 50)  # Python's own: 700, 10, 10
 
+T = TypeVar("T")
 Background = Callable[[Keeper[Any]], Awaitable[None]]
 
 
@@ -97,16 +98,16 @@ class _Process:
             self._health, self._refresh, settings.metrics_host, settings.metrics_port or 0
         )
         log.info("starting", health_port=self._health.port, pid=os.getpid())
-        topic_ids = await self._unless_stopped(
-            await_dependencies(settings, self._service.store is not None, self._health)
-        )
-        if topic_ids is not None:
+        needs_redis = self._service.store is not None
+        found = self._unless_stopped(await_dependencies(settings, needs_redis, self._health))
+        if (topic_ids := await found) is not None:
             await self._work(topic_ids)
         await runner.cleanup()
         log.info("stopped")
         return 0
 
-    async def _unless_stopped(self, work: Awaitable[dict[str, str]]) -> dict[str, str] | None:
+    async def _unless_stopped(self, work: Awaitable[T]) -> T | None:
+        """The result, or None when SIGTERM came first."""
         task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
         await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -122,12 +123,10 @@ class _Process:
         tasks += [asyncio.create_task(_named(job, keeper)) for job in self._service.background]
         _collect_garbage_rarely()
         try:
-            await app.start()
+            await self._unless_stopped(app.start())
             await self._watch(app, keeper, tasks)
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(STOP_SECONDS):
-                    await app.stop()
+            await _stop_in_time(app, keeper)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -193,6 +192,21 @@ def _collect_garbage_rarely() -> None:
     gc.collect()
     gc.freeze()  # what was imported stays for the life of the process
     gc.set_threshold(*COLLECT_EVERY)
+
+
+async def _stop_in_time(app: BatchApp, keeper: Keeper[Any]) -> None:
+    """Stop Faust; a join that waits for another member's session is not waited for.
+
+    Then nothing is owned, so nothing is lost. Were something owned and not saved, it would be
+    replayed: the exit code says so.
+    """
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait({stopping}, timeout=STOP_SECONDS)
+    if not stopping.done():
+        log.warning("stopped", reason="Faust did not stop in time", unsaved=bool(keeper.owned))
+        logging.shutdown()
+        os._exit(1 if keeper.owned else 0)
+    stopping.result()
 
 
 async def _named(job: Background, keeper: Keeper[Any]) -> None:

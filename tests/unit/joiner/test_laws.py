@@ -103,20 +103,17 @@ def logs(draw: st.DrawFn, *, window: int, reuse: bool) -> Logs:
     return made
 
 
+FAILURES = [
+    "crash", "unconfirmed", "lost outputs", "store away", "no commit", "lost store", "rebalance",
+]  # fmt: skip
 ACTIONS = st.lists(
     st.one_of(
-        st.tuples(st.just("predictions"), st.integers(1, 6)),
-        st.tuples(st.just("labels"), st.integers(1, 6)),
-        st.tuples(
-            st.sampled_from(
-                ["checkpoint", "checkpoint", "checkpoint", "crash", "expire", "counts", "unconfirmed", "lost outputs",
-                 "store away", "no commit", "lost store", "rebalance"]
-            ),
-            st.just(0),
-        ),
+        st.tuples(st.sampled_from(["predictions", "labels"]), st.integers(1, 6)),
+        st.tuples(st.sampled_from(["checkpoint", "expire", "counts"]), st.just(0)),
+        st.tuples(st.sampled_from(FAILURES), st.just(0)),
     ),
     max_size=25,
-)  # fmt: skip
+)
 
 
 class Run:

@@ -360,11 +360,12 @@ async def test_counts_that_were_committed_unsent_are_sent_at_the_end_of_a_rebuil
     world = await started()
     for at, id_ in enumerate((A, B, C)):
         write_prediction(world, id_, at)
+    write_prediction(world, C, 3)  # a repeat: nothing new to count where the silence ends
     await world.read()
     await world.keeper.checkpoint()
     world.lose_store()
     await world.start()
-    for _ in range(3):
+    for _ in range(4):
         await world.read(most=1)
         world.state.send_counts()  # silent but for the last one
     assert [n for n, *_ in world.counts().values()] == [3]

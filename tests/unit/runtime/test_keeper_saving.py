@@ -233,10 +233,9 @@ async def test_a_half_changed_state_is_never_saved_by_a_revoke_that_waits_for_it
     revoke: list[asyncio.Task[None]] = []
 
     async def revoked_meanwhile() -> None:
-        if not revoke:
-            asyncio.get_running_loop().call_soon(
-                lambda: revoke.append(asyncio.create_task(keeper.checkpoint(release=True)))
-            )
+        world.during_prepare = None
+        revoke.append(asyncio.create_task(keeper.checkpoint(release=True)))
+        await asyncio.sleep(0)
 
     world.during_prepare = revoked_meanwhile
     world.write([b"a", b"bad"])
