@@ -20,7 +20,7 @@ from driftline.runtime.errors import DriftlineError
 from driftline.servers.ports import free_ports
 from loadtests.events import write_spec
 
-READY_SECONDS: Final = 60.0
+READY_SECONDS: Final = 180.0
 LEAD_SECONDS: Final = 1  # until the bins count
 
 

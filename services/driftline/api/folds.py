@@ -1,0 +1,131 @@
+"""What the API knows: the topics that it reads, folded in memory and bounded."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import structlog
+
+from driftline.core.fact_chain import BrokenChainError, follow
+from driftline.core.registry.confirmations import Confirmations, confirmations
+from driftline.core.registry.state import RegistryState
+from driftline_schemas.alerts import Alert
+from driftline_schemas.codec import UnreadableEvent, decode
+from driftline_schemas.registry import Deployment, Fact, ScorerStatus
+from driftline_schemas.topics import (
+    ALERTS,
+    DEPLOYMENTS,
+    REGISTRY,
+    SCORER_STATUS,
+    VERDICTS,
+    Topic,
+)
+from driftline_schemas.verdicts import Verdict
+
+log = structlog.get_logger(__name__)
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+FACTS: Final = 10_000  # the newest, for those who ask what became of a command
+VERDICTS_PER_MODEL: Final = 1_000
+MODELS: Final = 1_000  # with verdicts; the one that was judged longest ago goes
+ALERTS_KEPT: Final = 1_000
+SCORERS: Final = 1_000
+# Topic -> whether it is read from its start.
+READ: Final[Mapping[Topic, bool]] = {
+    REGISTRY: True, DEPLOYMENTS: True, SCORER_STATUS: True, VERDICTS: False, ALERTS: False,
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Folds:
+    """The state of each topic; `not_ready` is the sentence that says what is missing."""
+
+    not_ready: str | None = "the registry is not read yet"
+    registry: RegistryState = field(default_factory=RegistryState)
+    facts: OrderedDict[str, Fact] = field(default_factory=OrderedDict)  # by command_id
+    deployments: dict[str, Deployment] = field(default_factory=dict)
+    verdicts: OrderedDict[str, OrderedDict[str, Verdict]] = field(default_factory=OrderedDict)
+    alerts: OrderedDict[str, Alert] = field(default_factory=OrderedDict)
+    scorers: OrderedDict[str, ScorerStatus] = field(default_factory=OrderedDict)
+    damage: str | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def take(self, topic: Topic, raw: bytes | None) -> None:
+        """Fold a record in; one that cannot be read is passed over."""
+        if topic is REGISTRY:
+            self._fact(raw or b"")
+            return
+        try:
+            self._event(topic, raw)
+        except UnreadableEvent as error:
+            log.warning("unreadable", topic=topic.name, reason=str(error))
+
+    def notify(self) -> None:
+        """Wake those who wait for a fact."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def decided(self, command_id: str, seconds: float) -> Fact | None:
+        """The fact that the command became; None if there is none within so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (fact := self.facts.get(command_id)) is None:
+                    await self._changed.wait()
+                return fact
+        except TimeoutError:
+            return None
+
+    def confirmations(self, model: str, now: int) -> Confirmations:
+        """What the scorers say about what is deployed, at `now` (ms)."""
+        known = self.registry.models.get(model)
+        if known is None or known.deployed is None:
+            return Confirmations()
+        version_id = known.deployed.body.version_id
+        return confirmations(self.scorers.values(), model, version_id, now)
+
+    def _fact(self, raw: bytes) -> None:
+        if self.damage is not None:
+            return
+        try:
+            fact = follow(raw, self.registry.last)
+        except BrokenChainError as error:
+            self.damage = f"the registry is damaged: {error}"
+            log.error("registry_damaged", reason=str(error))
+            return
+        self.registry.apply(fact)
+        small = {name: part for name, part in fact.body.items() if name != "bins"}
+        _newest(self.facts, fact.command_id, fact.model_copy(update={"body": small}), FACTS)
+
+    def _event(self, topic: Topic, raw: bytes | None) -> None:
+        if topic is DEPLOYMENTS:
+            deployment = decode(Deployment, raw)
+            before = self.deployments.get(deployment.model)
+            if before is None or deployment.seq > before.seq:
+                self.deployments[deployment.model] = deployment
+        elif topic is VERDICTS:
+            verdict = decode(Verdict, raw)
+            of_model = self.verdicts.get(verdict.model, OrderedDict())
+            before_it = of_model.get(verdict.verdict_id)
+            if before_it is None or verdict.revision >= before_it.revision:
+                _newest(of_model, verdict.verdict_id, verdict, VERDICTS_PER_MODEL)
+            _newest(self.verdicts, verdict.model, of_model, MODELS)
+        elif topic is ALERTS:
+            alert = decode(Alert, raw)
+            known = self.alerts.get(alert.alert_id)
+            if known is None or alert.revision >= known.revision:
+                _newest(self.alerts, alert.alert_id, alert, ALERTS_KEPT)
+        elif raw is not None:
+            status = decode(ScorerStatus, raw)
+            _newest(self.scorers, status.scorer_id, status, SCORERS)
+
+
+def _newest(kept: OrderedDict[K, V], key: K, value: V, most: int) -> None:
+    """Put it last; the first go when there are too many."""
+    kept[key] = value
+    kept.move_to_end(key)
+    while len(kept) > most:
+        kept.popitem(last=False)

@@ -1,0 +1,143 @@
+"""What is turned away before any route sees it: strangers, other sites' pages, bodies too large."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from driftline.api.roles import Access
+
+MAX_BODY_BYTES: Final = 1_000_000
+BODY_SECONDS: Final = 10.0
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_SITE: Final = frozenset({b"same-origin", b"none"})  # `none`: typed in by the person
+THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+SECURITY_HEADERS: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+)
+
+
+class Turned(Exception):  # noqa: N818 - an outcome of the gate, not a fault
+    """A request that goes no further: a status and one sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+class Gatekeeper:
+    """ASGI middleware. The role of who passes is in `scope["state"]["role"]`."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        try:
+            self._check(scope["method"], headers)
+            body = b"" if scope["method"] in SAFE_METHODS else await _body(headers, receive)
+        except Turned as turned:
+            await _answer(send, turned)
+            return
+        scope.setdefault("state", {})["role"] = self._access.role(headers.get(b"authorization"))
+        await self._app(scope, _once(body, receive), _with_headers(send))
+
+    def _check(self, method: str, headers: dict[bytes, bytes]) -> None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        if not self._access.tokens and _name(host) not in THIS_MACHINE:
+            # A name that somebody else's DNS points here would let his page read us.
+            raise Turned(403, "Without a token only this machine's own names are answered.")
+        if method not in SAFE_METHODS:
+            _check_site(headers, host)
+        if self._access.role(headers.get(b"authorization")) is None:
+            raise Turned(401, "A bearer token is needed (DRIFTLINE_API_TOKEN).")
+
+
+def _check_site(headers: dict[bytes, bytes], host: str) -> None:
+    """A browser says where a request comes from; other clients say nothing."""
+    site, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+    if site is not None and site not in OWN_SITE:
+        raise Turned(403, "Another site's page may not give commands.")
+    if origin is not None and _netloc(origin.decode("latin-1")) != host.lower():
+        raise Turned(403, "Another site's page may not give commands.")
+    kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    if kind != b"application/json":
+        raise Turned(415, "The body must be application/json.")
+
+
+async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    said = headers.get(b"content-length", b"0")
+    if not said.isdigit() or int(said) > MAX_BODY_BYTES:
+        raise Turned(413, f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise Turned(400, "The request was broken off.")
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY_BYTES:
+                    raise Turned(413, f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise Turned(408, f"The body did not come within {BODY_SECONDS:g} s.") from None
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    """The body that was read, then whatever comes (the end of the connection)."""
+    messages: Iterable[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def given() -> Message:
+        for message in messages:
+            return message
+        return await receive()
+
+    return given
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *SECURITY_HEADERS]}
+        await send(message)
+
+    return sending
+
+
+async def _answer(send: Send, turned: Turned) -> None:
+    headers: list[tuple[bytes, bytes]] = [
+        (b"content-type", b"application/json"),
+        (b"connection", b"close"),  # a body may be left unread
+    ]
+    if turned.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    start: dict[str, Any] = {"type": "http.response.start", "status": turned.status}
+    await _with_headers(send)({**start, "headers": headers})
+    await send({"type": "http.response.body", "body": orjson.dumps({"error": turned.sentence})})
+
+
+def _name(host: str) -> str:
+    """`[::1]:8080` is `::1`; empty for what is no host."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""

@@ -1,0 +1,219 @@
+"""The routes under /v1."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from driftline.api.answers import (
+    CommandAnswer,
+    CommandId,
+    CommandRequest,
+    DeploymentAnswer,
+    Pending,
+    Problem,
+    Scorers,
+)
+from driftline.api.commands import Commands
+from driftline.api.folds import Folds
+from driftline.core.registry.models import ModelState
+from driftline.core.registry.rows import model_row, version_row
+from driftline.core.registry.state import model_of
+from driftline.runtime.command_log import CommandNotSentError
+from driftline.runtime.ports import Clock
+from driftline_schemas.alerts import Alert
+from driftline_schemas.commands import NOT_AFTER_MS
+from driftline_schemas.registry import Fact, RegistryCommand
+from driftline_schemas.verdicts import Verdict
+
+WAIT_SECONDS: Final = 2.0
+OPEN: Final = ("firing", "worse")
+Limit = Annotated[int, Query(ge=1, le=1_000, description="The newest so many.")]
+
+
+def routes(folds: Folds, commands: Commands, clock: Clock) -> APIRouter:
+    """All of them, around one state."""
+    router = APIRouter(prefix="/v1")
+    _add_models(router, folds, clock)
+    _add_findings(router, folds)
+    _add_commands(router, folds, commands, clock)
+    return router
+
+
+def _add_models(router: APIRouter, folds: Folds, clock: Clock) -> None:
+    @router.get("/models", summary="All models")
+    async def models() -> list[dict[str, Any]]:
+        known = folds.registry.models
+        return [model_row(known[name]) for name in sorted(known)]
+
+    @router.get("/models/{model:path}/versions", summary="A model's versions, newest last")
+    async def versions(model: str, limit: Limit = 100) -> list[dict[str, Any]]:
+        known = _known(folds, model)
+        return [version_row(known, each) for each in list(known.versions.values())[-limit:]]
+
+    @router.get("/models/{model:path}/verdicts", summary="What was found, newest last")
+    async def verdicts(model: str, limit: Limit = 100, check: str | None = None) -> list[Verdict]:
+        found = folds.verdicts[model].values() if model in folds.verdicts else ()
+        return [verdict for verdict in found if check in (None, verdict.check)][-limit:]
+
+    @router.get("/models/{model:path}/deployment", summary="What serves, and where")
+    async def deployment(model: str) -> DeploymentAnswer:
+        known = _known(folds, model)
+        if known.deployed is None:
+            raise HTTPException(404, f"Nothing is deployed for {model}.")
+        return _deployment(folds, known, clock.now())
+
+    @router.get("/models/{model:path}", summary="A model and its specification")
+    async def one_model(model: str) -> dict[str, Any]:
+        return _described(_known(folds, model))
+
+
+def _add_findings(router: APIRouter, folds: Folds) -> None:
+    @router.get("/alerts", summary="Alerts in their newest revision, newest last")
+    async def alerts(
+        model: str | None = None,
+        is_open: Annotated[bool, Query(alias="open", description="Only what is open.")] = False,
+        limit: Limit = 100,
+    ) -> list[Alert]:
+        return [
+            alert
+            for alert in folds.alerts.values()
+            if model in (None, alert.model) and (not is_open or alert.status in OPEN)
+        ][-limit:]
+
+
+def _add_commands(router: APIRouter, folds: Folds, commands: Commands, clock: Clock) -> None:
+    @router.post(
+        "/commands",
+        summary="Give the registry a command",
+        response_model=CommandAnswer,
+        responses={202: {"model": Pending}, 409: {"model": Problem}, 422: {"model": Problem}},
+    )
+    async def give(
+        given: CommandRequest,
+        idempotency_key: Annotated[CommandId, Header(description="The command's id.")],
+    ) -> Response:
+        command = _command(given, idempotency_key, clock.now())
+        fact = folds.facts.get(command.command_id)
+        if fact is None:
+            await _append(commands, command)
+            fact = await folds.decided(command.command_id, WAIT_SECONDS)
+        if fact is None:
+            location = f"/v1/commands/{command.command_id}"
+            pending = Pending(command_id=command.command_id, location=location)
+            return JSONResponse(pending.model_dump(), 202, {"Location": location})
+        if not _is_answer(fact, command):
+            raise HTTPException(422, "This Idempotency-Key belongs to another command.")
+        return _answer(folds, fact, clock.now())
+
+    @router.get("/commands/{command_id}", summary="What became of a command")
+    async def look(command_id: CommandId) -> CommandAnswer:
+        if (fact := folds.facts.get(command_id)) is not None:
+            return _told(folds, fact, clock.now())
+        if (seq := folds.registry.commands.get(command_id)) is not None:
+            raise HTTPException(410, f"It became fact {seq}, which is too old to be kept here.")
+        raise HTTPException(404, "The registry has not decided on this command (yet).")
+
+
+async def _append(commands: Commands, command: RegistryCommand) -> None:
+    try:
+        await commands.append(command)
+    except CommandNotSentError as error:
+        raise HTTPException(503, str(error)) from None
+
+
+def _command(given: CommandRequest, command_id: str, now: int) -> RegistryCommand:
+    return RegistryCommand(
+        command_id=command_id,
+        action=given.action,
+        actor=f"api:{given.actor}",
+        reason=given.reason,
+        not_after=now + NOT_AFTER_MS if given.not_after is None else given.not_after,
+        expected_seq=given.expected_seq,
+        body=given.body,
+    )
+
+
+def _is_answer(fact: Fact, command: RegistryCommand) -> bool:
+    """The same id may only come again with the same command: told by its action and model."""
+    if fact.action != command.action:
+        return False
+    body = command.body.get("spec") if command.action == "apply_spec" else command.body
+    wanted = body.get("model") if isinstance(body, dict) else None
+    known = fact.body.get("model") if fact.outcome == "refused" else model_of(fact)
+    return known in (None, wanted)
+
+
+def _answer(folds: Folds, fact: Fact, now: int) -> Response:
+    if fact.outcome == "refused":
+        why = str(fact.body.get("why", "refused"))
+        sentence = f"{why[:1].upper()}{why[1:]}."
+        return JSONResponse({"error": sentence, "seq": fact.seq}, 409)
+    told = _told(folds, fact, now)
+    return Response(told.model_dump_json(exclude_none=True), 200, media_type="application/json")
+
+
+def _told(folds: Folds, fact: Fact, now: int) -> CommandAnswer:
+    moved = fact.outcome == "accepted" and "deployed" in fact.body
+    parts = fact.model_dump(exclude={"previous_hash", "hash"})
+    return CommandAnswer.model_validate(
+        {**parts, "scorers": _scorers(folds, model_of(fact), now) if moved else None}
+    )
+
+
+def _scorers(folds: Folds, model: str, now: int) -> Scorers:
+    found = folds.confirmations(model, now)
+    return Scorers(**asdict(found), complete=found.complete)
+
+
+def _known(folds: Folds, model: str) -> ModelState:
+    if model not in folds.registry.models:
+        raise HTTPException(404, "No spec of this model is applied.")
+    return folds.registry.models[model]
+
+
+def _deployment(folds: Folds, known: ModelState, now: int) -> DeploymentAnswer:
+    deployed = known.deployed
+    assert deployed is not None  # noqa: S101 - the route has looked
+    version = known.versions.get(deployed.body.version_id)
+    return DeploymentAnswer(
+        model=known.name,
+        deployment_seq=deployed.body.deployment_seq,
+        fact_seq=deployed.decided.fact_seq,
+        version_id=deployed.body.version_id,
+        name=version.name if version else None,
+        lineage=deployed.body.lineage,
+        previous=deployed.body.previous,
+        actor=deployed.decided.actor,
+        reason=deployed.decided.reason,
+        at=deployed.decided.at,
+        scorers=_scorers(folds, known.name, now),
+    )
+
+
+def _described(known: ModelState) -> dict[str, Any]:
+    spec = known.spec
+    return {
+        **model_row(known),
+        "spec": spec.body.spec.model_dump(mode="json", exclude_defaults=True) if spec else None,
+        "spec_seq": spec.decided.fact_seq if spec else None,
+        "bins_id": spec.bins_id if spec else None,
+        "holds": [
+            {"lineage": lineage, "actor": by.actor, "reason": by.reason, "seq": by.fact_seq}
+            for lineage, by in known.held.items()
+        ],
+        "gates": [
+            {
+                **gate.evaluated.model_dump(mode="json", exclude_none=True),
+                "seq": gate.decided.fact_seq,
+            }
+            for gate in known.gates.values()
+        ],
+    }
+
+
+def check_ready(folds: Folds, _request: Request) -> None:
+    """503 until the topics are read to where they ended at the start."""
+    if folds.not_ready is not None:
+        raise HTTPException(503, f"Not ready: {folds.not_ready}.")
