@@ -15,17 +15,22 @@ LOOK_EVERY: Final = 256  # events between two looks at the clock
 QUEUE_SECONDS: Final = 0.1
 
 
-def order(pairs: int, delay: int) -> Iterator[tuple[Half, int]]:
-    """Halves in the order in which they are sent; a label `delay` pairs after its prediction."""
+def order(pairs: int, delay: int) -> Iterator[tuple[int, Half, int]]:
+    """Step, half and pair, as they are sent: a label `delay` steps after its prediction."""
     for step in range(pairs + delay):
         if step < pairs:
-            yield "prediction", step
+            yield step, "prediction", step
         if step >= delay:
-            yield "label", step - delay
+            yield step, "label", step - delay
+
+
+def only(half: Half, pairs: int) -> Iterator[tuple[int, Half, int]]:
+    """The same for one half of every pair."""
+    return ((pair, half, pair) for pair in range(pairs))
 
 
 class Feeder:
-    """Sends the halves of one run. rate: pairs a second, None for flat out."""
+    """Sends the halves of one run. rate: steps (pairs) a second, None for flat out."""
 
     def __init__(self, brokers: str, prefix: str, events: Events, rate: float | None) -> None:
         self._topics = {
@@ -48,15 +53,12 @@ class Feeder:
             }
         )
 
-    def send(self, halves: Iterator[tuple[Half, int]], each_pair: float = 2.0) -> float:
-        """Send them all and wait for the broker; returns the seconds that took.
-
-        each_pair: how many halves make a pair's worth of the rate (1 when only one half is sent).
-        """
+    def send(self, halves: Iterator[tuple[int, Half, int]]) -> float:
+        """Send them all and wait for the broker; returns the seconds that took."""
         began, now = monotonic(), self._clock.now()
-        for sent, (half, pair) in enumerate(halves):
+        for sent, (step, half, pair) in enumerate(halves):
             if sent % LOOK_EVERY == 0:
-                self._pace(began, sent / each_pair)
+                self._pace(began, step)
                 now = self._clock.now()
             self._produce(half, pair, now)
         self._producer.flush()
@@ -64,11 +66,11 @@ class Feeder:
             raise RuntimeError(f"the broker refused events: {self._failures[0]}")
         return monotonic() - began
 
-    def _pace(self, began: float, pairs: float) -> None:
+    def _pace(self, began: float, step: int) -> None:
         self._producer.poll(0)
         if self._rate is None:
             return
-        while (early := began + pairs / self._rate - monotonic()) > 0:
+        while (early := began + step / self._rate - monotonic()) > 0:
             self._producer.poll(early)
 
     def _produce(self, half: Half, pair: int, now: int) -> None:

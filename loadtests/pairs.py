@@ -21,7 +21,7 @@ import orjson
 from driftline_schemas.topics import JOURNAL, LABELS, PREDICTIONS, consumer_group
 from loadtests.cpu import cpu_by_name
 from loadtests.events import Events
-from loadtests.feeding import Feeder, order
+from loadtests.feeding import Feeder, only, order
 from loadtests.floor import create_target
 from loadtests.installation import Roles, Servers, real_servers, running_roles, set_up
 from loadtests.lag import GroupLag, Watch
@@ -81,9 +81,9 @@ def _feed(found: Servers, prefix: str, load: Load, feeder: Feeder, roles: Roles)
     """Send everything; through Redis, no label before every half waits there."""
     if not load.through_redis:
         return feeder.send(order(load.pairs, load.delay))
-    seconds = feeder.send((("prediction", pair) for pair in range(load.pairs)), each_pair=1)
+    seconds = feeder.send(only("prediction", load.pairs))
     _wait(lambda: halves_in_redis(found.redis_url, prefix) >= load.pairs, roles)
-    return seconds + feeder.send((("label", pair) for pair in range(load.pairs)), each_pair=1)
+    return seconds + feeder.send(only("label", load.pairs))
 
 
 def _is_done(watch: Watch, fed_at: float) -> bool:
@@ -110,7 +110,10 @@ def _floor(brokers: str, prefix: str, pairs: int) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print; exit code 1 when a pair is missing or a lag is left."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.delay_seconds is not None and options.rate is None:
+        parser.error("--delay-seconds needs --rate")
     load = _load(options)
     runs: list[Figures] = []
     with real_servers() as found:

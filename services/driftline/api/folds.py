@@ -13,10 +13,11 @@ from driftline.core.registry.confirmations import Confirmations, confirmations
 from driftline.core.registry.state import RegistryState
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
-from driftline_schemas.registry import Deployment, Fact, ScorerStatus
+from driftline_schemas.registry import Deployment, Fact, LearningMetric, ScorerStatus
 from driftline_schemas.topics import (
     ALERTS,
     DEPLOYMENTS,
+    LEARNING_METRICS,
     REGISTRY,
     SCORER_STATUS,
     VERDICTS,
@@ -34,9 +35,11 @@ VERDICTS_PER_MODEL: Final = 1_000
 MODELS: Final = 1_000  # with verdicts; the one that was judged longest ago goes
 ALERTS_KEPT: Final = 1_000
 SCORERS: Final = 1_000
+METRICS: Final = 1_000  # the newest of each kind, model and pipeline
 # Topic -> whether it is read from its start.
 READ: Final[Mapping[Topic, bool]] = {
     REGISTRY: True, DEPLOYMENTS: True, SCORER_STATUS: True, VERDICTS: False, ALERTS: False,
+    LEARNING_METRICS: False,
 }  # fmt: skip
 
 
@@ -51,6 +54,7 @@ class Folds:
     verdicts: OrderedDict[str, OrderedDict[str, Verdict]] = field(default_factory=OrderedDict)
     alerts: OrderedDict[str, Alert] = field(default_factory=OrderedDict)
     scorers: OrderedDict[str, ScorerStatus] = field(default_factory=OrderedDict)
+    metrics: OrderedDict[tuple[str, str, str], LearningMetric] = field(default_factory=OrderedDict)
     damage: str | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +82,10 @@ class Folds:
                 return fact
         except TimeoutError:
             return None
+
+    def learned(self, model: str) -> list[LearningMetric]:
+        """What the learner said last about each pipeline of the model."""
+        return [metric for metric in self.metrics.values() if metric.model == model]
 
     def confirmations(self, model: str, now: int) -> Confirmations:
         """What the scorers say about what is deployed, at `now` (ms)."""
@@ -118,6 +126,9 @@ class Folds:
             known = self.alerts.get(alert.alert_id)
             if known is None or alert.revision >= known.revision:
                 _newest(self.alerts, alert.alert_id, alert, ALERTS_KEPT)
+        elif topic is LEARNING_METRICS:
+            metric = decode(LearningMetric, raw)
+            _newest(self.metrics, (metric.model, metric.pipeline, metric.kind), metric, METRICS)
         elif raw is not None:
             status = decode(ScorerStatus, raw)
             _newest(self.scorers, status.scorer_id, status, SCORERS)

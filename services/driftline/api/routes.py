@@ -66,7 +66,8 @@ def _add_models(router: APIRouter, folds: Folds, clock: Clock) -> None:
 
     @router.get("/models/{model:path}", summary="A model and its specification")
     async def one_model(model: str) -> dict[str, Any]:
-        return _described(_known(folds, model))
+        metrics = [each.model_dump(exclude_none=True) for each in folds.learned(model)]
+        return {**_described(_known(folds, model)), "metrics": metrics}
 
 
 def _add_findings(router: APIRouter, folds: Folds) -> None:

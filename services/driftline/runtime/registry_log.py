@@ -43,26 +43,26 @@ class RegistryFencedError(RegistryError):
     """Another writer took over: nothing was written."""
 
 
-def read_registry(brokers: str, prefix: str, seconds: float = SECONDS) -> list[Fact]:
+def read_registry(brokers: str, prefix: str, seconds: float | None = None) -> list[Fact]:
     """All committed facts, their chain verified. RegistryError if that is impossible."""
     return list(iterate_registry(brokers, prefix, seconds))
 
 
-def iterate_registry(brokers: str, prefix: str, seconds: float = SECONDS) -> Iterator[Fact]:
+def iterate_registry(brokers: str, prefix: str, seconds: float | None = None) -> Iterator[Fact]:
     """As `read_registry`, one by one; it may take longer than `seconds` while facts arrive."""
     topic = REGISTRY.full_name(prefix)
     last = None
     try:
-        for raw in _read_to_end(brokers, topic, seconds):
+        for raw in read_records(brokers, prefix, seconds):
             last = follow(raw, last)
             yield last
     except BrokenChainError as error:
         raise RegistryError(f"The registry {topic} is damaged: {error}.") from None
 
 
-def read_records(brokers: str, prefix: str, seconds: float = SECONDS) -> Iterator[bytes]:
+def read_records(brokers: str, prefix: str, seconds: float | None = None) -> Iterator[bytes]:
     """The committed records as they lie in the log, unchecked."""
-    return _read_to_end(brokers, REGISTRY.full_name(prefix), seconds)
+    return _read_to_end(brokers, REGISTRY.full_name(prefix), seconds or SECONDS)
 
 
 def installation(facts: Sequence[Fact]) -> InstallationBody | None:

@@ -9,8 +9,8 @@ from driftline.api.folds import ALERTS_KEPT, VERDICTS_PER_MODEL
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import encode
 from driftline_schemas.fields import format_time
-from driftline_schemas.registry import ScorerStatus
-from driftline_schemas.topics import ALERTS, REGISTRY, SCORER_STATUS, VERDICTS
+from driftline_schemas.registry import LearningMetric, ScorerStatus
+from driftline_schemas.topics import ALERTS, LEARNING_METRICS, REGISTRY, SCORER_STATUS, VERDICTS
 from driftline_schemas.verdicts import Verdict
 from tests.unit.api.rig import Rig
 from tests.unit.core.registry.book import START, Book, newer, running, spec
@@ -28,8 +28,13 @@ async def test_models_versions_and_deployment_are_told() -> None:
     assert [version["name"] for version in versions] == ["churn/lr/v1", "churn/lr/v2"]
     deployment = (await rig.ask("GET", "/v1/models/churn/deployment")).json()
     assert (deployment["name"], deployment["deployment_seq"]) == ("churn/sm/v1", 1)
+    for labels in (25, 50):
+        metric = LearningMetric(kind="gate", model="churn", pipeline="lr", at_offset=1,
+                                labels=labels, metrics={"n": 3.0})  # fmt: skip
+        rig.folds.take(LEARNING_METRICS, encode(metric))
     whole = (await rig.ask("GET", "/v1/models/churn")).json()
     assert whole["spec"]["champion"] == "sm"
+    assert [metric["labels"] for metric in whole["metrics"]] == [50]
 
 
 async def test_a_model_may_have_a_slash_in_its_name() -> None:

@@ -237,14 +237,15 @@ async def test_a_half_changed_state_is_never_saved_by_a_revoke_that_waits_for_it
         revoke.append(asyncio.create_task(keeper.checkpoint(release=True)))
         await asyncio.sleep(0)
 
-    world.during_prepare = revoked_meanwhile
     world.write([b"a", b"bad"])
+    await world.read(keeper, polls=1, most=1)  # so that there is something to save
+    world.during_prepare = revoked_meanwhile
     reading = asyncio.create_task(world.read(keeper, polls=1))
     for _ in range(20):
         await asyncio.sleep(0)
     hold.set()
     await asyncio.gather(timer, reading, *revoke)
-    assert stored(world) == [0]
+    assert stored(world) == [0, 1]
 
 
 async def test_a_roll_back_does_not_claim_what_was_revoked_meanwhile() -> None:

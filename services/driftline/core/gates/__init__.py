@@ -1,0 +1,1 @@
+"""May a challenger replace what is deployed?"""

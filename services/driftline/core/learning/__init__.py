@@ -1,0 +1,1 @@
+"""How do models learn from the journal, and which version existed when?"""

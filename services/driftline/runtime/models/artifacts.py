@@ -1,0 +1,118 @@
+"""Where do the bytes of models lie? Under their own sha256, in a folder or an object store.
+
+Blocking: a service calls it from a thread. The bytes are a cache: what is lost is learned again.
+"""
+
+import errno
+import os
+import tempfile
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+
+import fsspec  # type: ignore[import-untyped]  # ships no types
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]  # likewise
+
+from driftline.runtime.errors import DriftlineError
+from driftline_schemas.registry import Artifact
+
+FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ArtifactError(DriftlineError):
+    """Bytes could not be kept or are not there as they were; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactStore:
+    """Bytes by content address under `url`: a path, file://, s3://, gs://, memory://, ..."""
+
+    url: str
+    _files: Any = field(repr=False)  # fsspec has no types
+    _root: str = field(repr=False)
+
+    @classmethod
+    def at(cls, url: str) -> Self:
+        """The store at this address. Raises ArtifactError where fsspec cannot speak to it."""
+        try:
+            files, root = fsspec.core.url_to_fs(url)
+        except (ImportError, ValueError) as error:
+            raise ArtifactError(f"artifacts cannot be kept at {url}: {error}") from None
+        return cls(url.rstrip("/"), files, root.rstrip("/"))
+
+    def put(self, payload: bytes) -> Artifact:
+        """Keep the bytes; the same ones twice are kept once. Raises ArtifactError."""
+        digest = sha256(payload).hexdigest()
+        artifact = Artifact(uri=f"{self.url}/{_name(digest)}", sha256=digest, bytes=len(payload))
+        try:
+            if not self._has(artifact):
+                self._write(f"{self._root}/{_name(digest)}", payload)
+        except OSError as error:
+            raise ArtifactError(_sentence("write", artifact, error)) from error
+        return artifact
+
+    def get(self, artifact: Artifact) -> bytes:
+        """The bytes, checked. Raises ArtifactError where they are gone, damaged or too long."""
+        path = f"{self._root}/{_name(artifact.sha256)}"
+        try:
+            with self._files.open(path, "rb") as file:
+                payload: bytes = file.read(artifact.bytes + 1)
+        except FileNotFoundError:
+            raise ArtifactError(
+                f"artifact {artifact.uri} is gone: rebuild it from the journal"
+            ) from None
+        except OSError as error:
+            raise ArtifactError(_sentence("read", artifact, error)) from error
+        if len(payload) != artifact.bytes or sha256(payload).hexdigest() != artifact.sha256:
+            raise ArtifactError(f"artifact {artifact.uri} is damaged: rebuild it from the journal")
+        return payload
+
+    def _has(self, artifact: Artifact) -> bool:
+        """Whether all of it lies there; a shorter file is what a crash left of it."""
+        try:
+            info = self._files.info(f"{self._root}/{_name(artifact.sha256)}")
+        except FileNotFoundError:
+            return False
+        return bool(info["size"] == artifact.bytes)
+
+    def _write(self, path: str, payload: bytes) -> None:
+        if isinstance(self._files, LocalFileSystem):
+            _write_durably(Path(path), payload)
+        else:  # object stores show a whole object or none
+            self._files.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._files.pipe_file(path, payload)
+
+
+def _name(digest: str) -> str:
+    return f"{digest[:2]}/{digest}"
+
+
+def _sentence(verb: str, artifact: Artifact, error: OSError) -> str:
+    if error.errno in FULL:
+        return f"the disk is full: artifact {artifact.uri} ({artifact.bytes} bytes) was not written"
+    return f"cannot {verb} artifact {artifact.uri}: {error.strerror or error}"
+
+
+def _write_durably(path: Path, payload: bytes) -> None:
+    """The whole file or none, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

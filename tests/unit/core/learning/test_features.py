@@ -1,0 +1,63 @@
+"""What a pipeline sees of recorded features."""
+
+import copy
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from driftline.core.learning.features import FeatureSchema
+from driftline_schemas.spec import Feature, FeatureKind
+
+SCHEMA = FeatureSchema.of([
+    Feature(name="z", kind="numeric"),
+    Feature(name="a", kind="categorical"),
+    Feature(name="m", kind="boolean"),
+])  # fmt: skip
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.integers())
+)
+
+
+def test_features_come_in_the_order_of_their_names() -> None:
+    seen = SCHEMA.canonical({"z": 1, "x": 5, "m": True, "a": "red"})
+    assert list(seen.items()) == [("a", "red"), ("m", 1.0), ("z", 1.0)]
+    assert [type(value) for value in seen.values()] == [str, float, float]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("numeric", None), ("numeric", True), ("numeric", "1"), ("numeric", math.nan),
+        ("numeric", -math.inf), ("numeric", 2**64), ("numeric", -(2**63) - 1), ("numeric", [1]),
+        ("categorical", 1), ("categorical", True), ("categorical", "x" * 1_025),
+        ("categorical", "ü" * 513), ("boolean", 1), ("boolean", "true"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_or_invalid_is_left_out(kind: FeatureKind, value: object) -> None:
+    assert FeatureSchema((("f", kind),)).canonical({"f": value}) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "seen"),
+    [
+        ("numeric", 2**64 - 1, 2.0**64), ("numeric", -(2**63), -(2.0**63)), ("numeric", 0.5, 0.5),
+        ("categorical", "ü" * 512, "ü" * 512), ("categorical", "", ""), ("boolean", False, 0.0),
+    ],
+)  # fmt: skip
+def test_what_is_within_bounds_is_seen(kind: FeatureKind, value: object, seen: object) -> None:
+    assert FeatureSchema((("f", kind),)).canonical({"f": value}) == {"f": seen}
+
+
+@settings(deadline=None)
+@given(st.dictionaries(st.sampled_from(["z", "a", "m", "other"]), VALUES), st.randoms())
+def test_the_order_of_the_record_does_not_matter_and_it_is_not_touched(
+    recorded: dict[str, object], random: object
+) -> None:
+    shuffled = dict(sorted(recorded.items(), key=lambda _: random.random()))  # type: ignore[attr-defined]  # Hypothesis' generator
+    before = copy.deepcopy(list(shuffled.items()))
+    one, other = SCHEMA.canonical(recorded), SCHEMA.canonical(shuffled)
+    assert list(one.items()) == list(other.items())
+    assert repr(list(shuffled.items())) == repr(before)
+    assert all(isinstance(value, str) or math.isfinite(value) for value in one.values())
