@@ -26,8 +26,9 @@ class UnusableReferenceError(ValueError):
 def reference_columns(spec: ModelSpec) -> list[str]:
     """The columns that the reference file must have."""
     columns = [feature.name for feature in spec.features]
-    if spec.reference and spec.reference.prediction:
-        columns.append(spec.reference.prediction)
+    if spec.reference:
+        outputs = (spec.reference.prediction, spec.reference.label)
+        columns += [column for column in outputs if column and column not in columns]
     return columns
 
 

@@ -59,14 +59,20 @@ class CommandLog:
             raise CommandNotSentError(f"No broker took the command at {self._brokers}.")
 
 
+# A broker that has never had a group has no coordinator either.
+NO_GROUP: Final = frozenset({"GROUP_ID_NOT_FOUND", "COORDINATOR_NOT_AVAILABLE"})
+
+
 def has_owner(brokers: str, prefix: str) -> bool:
     """Whether a registry service is a member of its group now."""
     group = consumer_group(prefix, "registry")
     admin = AdminClient({"bootstrap.servers": brokers}, logger=SILENT)
     future = admin.describe_consumer_groups([group], request_timeout=SECONDS)[group]
     try:
-        return bool(future.result(SECONDS).members)
+        return bool(future.result(SECONDS + 1).members)
+    except TimeoutError:
+        raise DriftlineError(f"No broker answers at {brokers}.") from None
     except KafkaException as error:
-        if error.args[0].name() == "GROUP_ID_NOT_FOUND":
+        if error.args[0].name() in NO_GROUP:
             return False
         raise DriftlineError(f"No broker answers at {brokers}.") from None

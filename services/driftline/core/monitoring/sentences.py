@@ -21,7 +21,16 @@ def features_are_back(causes: Sequence[Cause], n: int) -> str:
 
 
 def accuracy_fell(opened: error_incident.Opened) -> str:
-    """The detector fired."""
+    """The detector fired.
+
+    Its window may reach back before the last 1,000 labels: then the rise is one against that, and
+    the accuracy may even lie above the reference.
+    """
+    if opened.value >= opened.reference:
+        return (
+            f"errors became more frequent within the last {opened.n} labels: accuracy"
+            f" {opened.value:.2f} since, {opened.reference:.2f} over the last up to 1,000 before"
+        )
     return (
         f"accuracy fell from {opened.reference:.2f} to {opened.value:.2f}"
         f" over the last {opened.n} labels"
