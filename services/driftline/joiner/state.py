@@ -13,6 +13,7 @@ from driftline.core.joining.halves import Half, Place
 from driftline.core.joining.matching import Limits, Matcher, Silence
 from driftline.joiner import snapshot
 from driftline.joiner.bins import BinsInForce
+from driftline.joiner.expiry import Expiry
 from driftline.joiner.journal import JournalWriter, KnownBodies
 from driftline.joiner.reading import Envelopes, key_hash
 from driftline.joiner.snapshot import MOVED_PER_CHECKPOINT, Overlay, Progress
@@ -26,10 +27,6 @@ from driftline_schemas.topics import LABELS, PREDICTIONS
 log = structlog.get_logger(__name__)
 
 CHANGES_PER_CHECKPOINT: Final = 2_000
-EXPIRED_AT_ONCE: Final = 1_000
-# Expiry runs behind the records. A rebuild believes that what was due so long was reported; what
-# came due later than that is reported, perhaps once more.
-SURELY_REPORTED_MS: Final = 600_000
 
 
 class StoredHalves(Protocol):
@@ -57,14 +54,13 @@ class JoinerState:
         self.partition = opening.partition
         self._predictions = PREDICTIONS.full_name(prefix)
         self._labels = LABELS.full_name(prefix)
-        self._limits, self._overlay = limits, overlay
+        self._overlay = overlay
         self._store, self._bins = store, bins
         offsets = dict(opening.offsets)
         self._progress = Progress(
             offsets, dict.fromkeys(offsets, 0), restart=offsets[self._predictions]
         )
         self._committed = dict(opening.committed)
-        self._changed = False
         self._moved_all = True
         self._envelopes = Envelopes(self.partition, self._predictions, dead_letters)
         writer = JournalWriter(
@@ -82,6 +78,9 @@ class JoinerState:
             skewed_by=lambda name: metrics.SKEWED.labels(metrics.bounded(name[:64])).inc(),
         )
         self._counts_were_silent = self._counts_are_silent()
+        self._expiry = Expiry(
+            self._matcher, self._progress, self._predictions, self._labels, self._fetch
+        )
         if isinstance(opening.payload, JoinWhole):
             snapshot.restore(opening.payload, self._matcher, self._counts, self._progress)
 
@@ -119,6 +118,8 @@ class JoinerState:
         else:
             self._apply_labels(records)
         self._matcher.halves.fetched.clear()
+        if self._committed:
+            self._expiry.rebuilding()
         progress, newest = self._progress, max(record.timestamp for record in records)
         progress.next[topic] = records[-1].offset + 1
         progress.times[topic] = max(progress.times[topic], newest)
@@ -201,25 +202,14 @@ class JoinerState:
 
     async def expire(self, idle_clock: Mapping[str, int]) -> None:
         """Report halves whose partner did not come; `idle_clock`: the time (ms) of idle topics."""
-        if not self.ready():
-            return
-        silent = self._rebuilding()
-        known = self._progress.times
-        times = {t: time - SURELY_REPORTED_MS for t, time in known.items()} if silent else {
-            **known, **idle_clock}  # fmt: skip
-        self._matcher.expire_labels(times[self._predictions], silent=silent)
-        keys = self._matcher.due_predictions(times[self._labels], EXPIRED_AT_ONCE)
-        await self._fetch(keys)  # from here to their expiry no await
-        self._matcher.expire_predictions(keys, times[self._labels], silent=silent)
-        self._progress.since = min(times.values()) - self._limits.repeat_window
-        self._matcher.remainders.forget(self._progress.since)
-        self._changed = self._changed or bool(keys)
+        if self.ready():
+            await self._expiry.run(idle_clock, silent=self._rebuilding())
 
     # -- saving ---------------------------------------------------------------------------------
 
     def changed(self) -> bool:
         """Expiry changes the state without a record; and more may wait to move."""
-        return self._changed or not self._moved_all or bool(self._matcher.labels.changed)
+        return self._expiry.changed or not self._moved_all or bool(self._matcher.labels.changed)
 
     def offsets(self, read: Mapping[str, int]) -> Mapping[str, int]:
         """While predictions are read again, the checkpoint still stands where it stood."""
@@ -238,7 +228,7 @@ class JoinerState:
             self._overlay,
         )  # fmt: skip
         self._moved_all = len(delta.moved) < MOVED_PER_CHECKPOINT
-        self._changed = False
+        self._expiry.changed = False
         return delta
 
     def saved(self) -> bool:
