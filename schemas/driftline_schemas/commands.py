@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from driftline_schemas.codec import short_hash
 from driftline_schemas.fields import Event, Hash, Millis, Name
+from driftline_schemas.registry import Artifact
 from driftline_schemas.spec import Schedule
 
 PEOPLES: Final = frozenset(
@@ -70,10 +71,14 @@ class RetrainRequest(OfModel):
     pipeline: Annotated[str, Field(min_length=1, max_length=256)]
     source: str | tuple[int, int] = Field(alias="from")
     passes: Annotated[int, Field(ge=1, le=1_000)] = 1
+    artifact: Artifact | None = None
 
     @model_validator(mode="after")
-    def _range_is_in_order(self) -> "RetrainRequest":
-        if not isinstance(self.source, str) and not 0 <= self.source[0] <= self.source[1]:
+    def _source_can_be_read(self) -> "RetrainRequest":
+        if isinstance(self.source, str):
+            if self.artifact is None:
+                raise ValueError("artifact is missing: say where the file's bytes lie")
+        elif not 0 <= self.source[0] <= self.source[1]:
             raise ValueError("from: the first offset must not be behind the last")
         return self
 

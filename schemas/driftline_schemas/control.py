@@ -5,6 +5,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BeforeValidator, ConfigDict, Field
 
 from driftline_schemas.fields import Event, Hash, Millis, Name
+from driftline_schemas.registry import Artifact
 from driftline_schemas.spec import FeatureKind, ModelSpec
 
 
@@ -32,10 +33,11 @@ def _recorded_spec(value: object) -> object:
 
 
 class SpecBody(Event):
-    """A specification comes into force."""
+    """A specification comes into force. `files`: where those that its pipelines learn lie."""
 
     spec_hash: Hash
     spec: Annotated[ModelSpec, BeforeValidator(_recorded_spec)]
+    files: dict[str, Artifact] | None = None
 
 
 class BinsBody(Event):
@@ -67,13 +69,15 @@ class ScheduleBody(Event):
 
 
 class RetrainBody(Event):
-    """A pipeline learns again, from a file or from a range of the journal."""
+    """A pipeline learns again, from a file, which lies at `artifact`, or from a range of the
+    journal."""
 
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     pipeline: str
     source: str | tuple[int, int] = Field(alias="from")
     passes: int = 1
+    artifact: Artifact | None = None
 
 
 class AcceptDriftBody(Event):

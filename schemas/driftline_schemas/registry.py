@@ -161,11 +161,12 @@ class InstallationBody(Event):
 
 
 class ApplySpecBody(Event):
-    """A specification and the bins made from its reference."""
+    """A specification, the bins made from its reference, and the files that its pipelines learn."""
 
     spec_hash: Hash
     spec: dict[str, Any]
     bins: dict[str, Any] | None = None
+    files: dict[str, Artifact] | None = None
 
 
 class Checkpoint(Event):

@@ -1,5 +1,6 @@
 """A model's specification, as people write it in YAML."""
 
+import operator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -60,6 +61,23 @@ class ReferenceSpec(SpecPart):
     prediction: str | None = None
 
 
+class Train(SpecPart):
+    """The file that makes a pipeline once and for all: `passes` over its rows, in their order, or
+    shuffled before each pass by a generator of this seed. It learns nothing from the journal."""
+
+    file: str
+    label: str | None = None  # default: that of the reference
+    passes: int = Field(default=1, ge=1, le=1_000)
+    seed: int | None = None
+
+
+class Warm(SpecPart):
+    """The file that a pipeline learns once, row by row, before it learns on from the journal."""
+
+    file: str
+    label: str | None = None  # default: that of the reference
+
+
 class Expect(SpecPart):
     """Silence that is an incident."""
 
@@ -88,6 +106,8 @@ class ModelSpec(SpecPart):
     expect: Expect | None = None
     label_horizon: Duration | None = None
     pipelines: dict[str, list[dict[str, Any]]] = {}
+    train: Annotated[dict[str, Train], Field(exclude_if=operator.not_)] = {}
+    warm: Annotated[dict[str, Warm], Field(exclude_if=operator.not_)] = {}
     champion: str | None = None
     version_every: int = Field(default=50, gt=0)
     follow: bool = False
@@ -109,3 +129,27 @@ class ModelSpec(SpecPart):
         if self.champion is not None and self.champion not in self.pipelines:
             raise ValueError(f"champion {self.champion!r} is none of the pipelines")
         return self
+
+    @model_validator(mode="after")
+    def _files_belong_to_pipelines(self) -> Self:
+        for key, made in (("train", self.train), ("warm", self.warm)):
+            for name, source in made.items():
+                if name not in self.pipelines:
+                    raise ValueError(f"{key}.{name} is none of the pipelines")
+                if self.label_column(source) is None:
+                    raise ValueError(
+                        f"{key}.{name} does not say which column is the label: add `label: ...`"
+                    )
+        if both := sorted(self.train.keys() & self.warm.keys()):
+            raise ValueError(f"pipeline {both[0]!r} has both train and warm: keep one")
+        return self
+
+    def label_column(self, source: Train | Warm) -> str | None:
+        """The column of a file that holds the truth; None if the spec does not say."""
+        return source.label or (self.reference.label if self.reference else None)
+
+    @property
+    def learning_files(self) -> list[str]:
+        """The files that its pipelines learn from, each once, sorted."""
+        trained = {source.file for source in self.train.values()}
+        return sorted(trained | {source.file for source in self.warm.values()})

@@ -11,8 +11,10 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
+from faust.assignor.partition_assignor import PartitionAssignor
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers import aiokafka as driver
 
@@ -35,6 +37,14 @@ SOURCES: dict[str, tuple[Callable[..., Any], str]] = {
     "thread.highwater": (driver.AIOKafkaConsumerThread.highwater, "6f7dbe109ae6807f"),
     "thread._highwaters": (driver.AIOKafkaConsumerThread._highwaters, "a7f4f97d9f32aca2"),
     "thread.earliest_offsets": (driver.AIOKafkaConsumerThread.earliest_offsets, "5d697cd768735af7"),
+    "PartitionAssignor._get_copartitioned_groups": (
+        PartitionAssignor._get_copartitioned_groups.__func__,  # type: ignore[attr-defined]  # a class method
+        "82b7a3764ad596f6",
+    ),
+    "AIOKafkaClient.force_metadata_update": (
+        AIOKafkaClient.force_metadata_update,
+        "cb7befef21c8f3f9",
+    ),
     "aiokafka Fetcher.fetched_records": (Fetcher.fetched_records, "be4348896b9b66af"),
     "aiokafka GroupCoordinator.request_rejoin": (
         GroupCoordinator.request_rejoin,

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -55,6 +56,7 @@ class Installation:
     folder: Path
     environment: dict[str, str]
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _began: dict[str, int] = field(default_factory=dict)  # where the log of a process begins
 
     @property
     def settings(self) -> Settings:
@@ -77,6 +79,7 @@ class Installation:
     def start(self, role: str, name: str, **environment: str) -> None:
         """Start one service process under a stable name."""
         with (self.folder / f"{name}.log").open("ab") as log:
+            self._began[name] = log.tell()
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "driftline", "run", role],
                 env={**self.process_environment, **environment, "DRIFTLINE_REPLICA": name},
@@ -107,6 +110,15 @@ class Installation:
     def log(self, name: str) -> str:
         """What a process has logged."""
         return (self.folder / f"{name}.log").read_text()
+
+    def wait_until_ready(self, *names: str) -> None:
+        """Until each of these processes says that it is."""
+        give_up = monotonic() + PATIENCE_SECONDS
+        for name in names:
+            while '"event": "ready"' not in (log := self.log(name)[self._began[name] :]):
+                assert self.running[name].poll() is None, f"{name} ended: {log}"
+                assert monotonic() < give_up, f"{name} is not ready: {log}"
+                sleep(0.1)
 
     def lag(self, role: str) -> int:
         """Records of the role's inputs that are not committed yet."""
@@ -139,7 +151,7 @@ class Installation:
         return {(tp.topic, tp.partition): tp.offset for tp in partitions if tp.offset >= 0}
 
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.servers.brokers, "log_level": 0})
+        return _admin(self.servers.brokers)
 
     def saved(self, role: str) -> dict[tuple[str, int], int]:
         """Offsets that Redis holds for the role."""
@@ -187,6 +199,12 @@ class Installation:
         for process in self.running.values():
             process.kill()
             process.wait()
+
+
+@cache
+def _admin(brokers: str) -> AdminClient:
+    """One for all questions: hundreds that come and go under a broker outage crashed librdkafka."""
+    return AdminClient({"bootstrap.servers": brokers, "log_level": 0})
 
 
 @contextmanager

@@ -42,17 +42,22 @@ def ready(made: Installation) -> None:
     sleep(3)  # the bins' lead: the clock of the log must pass it
 
 
-def report(made: Installation) -> Report:
-    """The verifier's answer once everything is read, counted and told."""
+def report(made: Installation, horizon_seconds: int = HORIZON_SECONDS) -> Report:
+    """The verifier's answer once everything is read, counted and told: the last counts are sent
+    within a pane, on a busy machine later."""
     made.wait_for_lag("joiner")
-    sleep(6)  # the last counts are sent within a pane
-    return verify(
-        made.servers.brokers,
-        made.prefix,
-        horizon_ms=HORIZON_SECONDS * 1_000,
-        repeat_window_ms=3_600_000,
-        pane_seconds=5,
-    )
+    give_up = monotonic() + 60
+    while True:
+        sleep(6)
+        found = verify(
+            made.servers.brokers,
+            made.prefix,
+            horizon_ms=horizon_seconds * 1_000,
+            repeat_window_ms=3_600_000,
+            pane_seconds=5,
+        )
+        if found.exact or monotonic() > give_up:
+            return found
 
 
 def test_a_killed_role_changes_nothing(servers: LocalServers, prefix: str, tmp_path: Path) -> None:
@@ -61,7 +66,7 @@ def test_a_killed_role_changes_nothing(servers: LocalServers, prefix: str, tmp_p
         ready(made)
         for role, name in (("joiner", "j1"), ("joiner", "j2"), ("monitor", "m1")):
             made.start(role, name)
-        made.wait_for_lag("joiner")
+        made.wait_until_ready("j1", "j2", "m1")
         send(servers.brokers, prefix, traffic(PAIRS))
         for role, name in (("joiner", "j1"), ("monitor", "m1"), ("joiner", "j2")):
             assert made.lag(role) > 0
@@ -83,6 +88,7 @@ def test_a_killed_role_changes_nothing(servers: LocalServers, prefix: str, tmp_p
         redis.Redis.from_url(servers.redis_url).flushall()
         for role, name in (("joiner", "j1"), ("joiner", "j2"), ("monitor", "m1")):
             made.start(role, name)
+        made.wait_until_ready("j1", "j2", "m1")
         send(servers.brokers, prefix, traffic(PAIRS // 4, seed=2))
         second = report(made)
         assert second.exact, str(second)
@@ -96,7 +102,7 @@ def test_a_frozen_joiner_that_wakes_changes_nothing(
         ready(made)
         made.start("joiner", "j1")
         made.start("joiner", "j2")
-        made.wait_for_lag("joiner")
+        made.wait_until_ready("j1", "j2")
         events = traffic(PAIRS // 2)
         send(servers.brokers, prefix, events[: len(events) // 2])
         made.signal("j1", signal.SIGSTOP)
@@ -114,7 +120,7 @@ def test_a_broker_outage_heals_by_itself(
     with installation(servers, prefix, tmp_path, label_horizon="600s") as made:
         ready(made)
         made.start("joiner", "j1")
-        made.wait_for_lag("joiner")
+        made.wait_until_ready("j1")
         events = traffic(PAIRS // 2)
         send(servers.brokers, prefix, events[: len(events) // 2])
         assert made.lag("joiner") > 0
@@ -122,10 +128,7 @@ def test_a_broker_outage_heals_by_itself(
         sleep(away)
         servers.start_kafka()
         send(servers.brokers, prefix, events[len(events) // 2 :])
-        made.wait_for_lag("joiner")
-        sleep(6)
-        found = verify(servers.brokers, prefix, horizon_ms=600_000, repeat_window_ms=3_600_000,
-                       pane_seconds=5)  # fmt: skip
+        found = report(made, horizon_seconds=600)
         assert found.exact, str(found)
 
 
@@ -146,7 +149,7 @@ def test_the_number_of_monitors_changes_nothing(
             DRIFTLINE_PAGERDUTY_URL=receiver.url("pagerduty"),
             DRIFTLINE_PAGERDUTY_ROUTING_KEY="r" * 32,
         )
-        made.wait_for_lag("joiner")
+        made.wait_until_ready("j1", "m1", "a1")
         send(servers.brokers, prefix, traffic(PAIRS // 2))
         made.wait_for_lag("joiner")
         wait_until_quiet(made)

@@ -22,6 +22,7 @@ from driftline.cli.console import (
     this_person,
 )
 from driftline.cli.errors import CommandError
+from driftline.cli.learning_files import put_learning_files
 from driftline.cli.spec_file import load_spec
 from driftline.cli.tables import read_rows
 from driftline.runtime.command_log import has_owner
@@ -49,10 +50,12 @@ def apply(
     """Put a model's specification into force: facts in the registry, then control records."""
     settings = settings_of(brokers, prefix)
     wanted = load_spec(spec)
-    bins = make_bins(spec, wanted)
+    bins, files = make_bins(spec, wanted), put_learning_files(settings, spec, wanted)
     asks = not direct and has_owner(settings.brokers, settings.topic_prefix)
     write = apply_by_command if asks else apply_spec
-    applied = write(settings, wanted, bins, actor=actor or this_person(), reason=reason, agreed=yes)
+    applied = write(
+        settings, wanted, bins, files, actor=actor or this_person(), reason=reason, agreed=yes
+    )
     _tell(applied, wanted, as_json=json)
 
 

@@ -17,8 +17,10 @@ from driftline.runtime.registry_log import RegistryWriter, installation
 from driftline.runtime.settings import Settings
 from driftline_schemas.codec import short_hash
 from driftline_schemas.control import BinsBody
-from driftline_schemas.registry import Fact
+from driftline_schemas.registry import Artifact, Fact
 from driftline_schemas.spec import ModelSpec
+
+Files = Mapping[str, Artifact]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ def apply_spec(
     settings: Settings,
     spec: ModelSpec,
     bins: BinsBody | None,
+    files: Files | None = None,
     *,
     actor: str,
     reason: str,
@@ -52,12 +55,12 @@ def apply_spec(
             raise CommandError("The installation is not set up: run `driftline topics init`.")
         lead = setup.bins_lead_seconds or settings.bins_lead_seconds
         before = newest(writer.facts, spec.model)
-        changes = _changes(before, spec, bins)
+        changes = _changes(before, spec, bins, files)
         is_new = before is None or bool(changes)
         if changes and not agreed:
             raise _needs_consent(spec.model, changes)
         if before is None or is_new:
-            body = _body(spec, bins, clock.now() + lead * 1_000)
+            body = _body(spec, bins, files, clock.now() + lead * 1_000)
             place = str(len(writer.facts))
             draft = Draft(
                 command_id=short_hash("apply_spec", spec.model, body["spec_hash"], place),
@@ -75,6 +78,7 @@ def apply_by_command(
     settings: Settings,
     spec: ModelSpec,
     bins: BinsBody | None,
+    files: Files | None = None,
     *,
     actor: str,
     reason: str,
@@ -83,14 +87,14 @@ def apply_by_command(
     """As `apply_spec`, but the registry's owner writes; it says from when on the bins count."""
     registry = Registry(settings)
     before = newest(registry.known, spec.model)
-    changes = _changes(before, spec, bins)
+    changes = _changes(before, spec, bins, files)
     if before is not None and not changes:
         return Applied(before, False, changes, remarks_on(bins))
     if changes and not agreed:
         raise _needs_consent(spec.model, changes)
     fact = registry.send(
         "apply_spec",
-        _body(spec, bins, effective_from=0),
+        _body(spec, bins, files, effective_from=0),
         actor=actor,
         reason=reason,
         expected_seq=before.seq if before else 0,
@@ -107,21 +111,33 @@ def newest(facts: Iterable[Fact], model: str) -> Fact | None:
     return found
 
 
-def _body(spec: ModelSpec, bins: BinsBody | None, effective_from: int) -> dict[str, Any]:
+def _body(
+    spec: ModelSpec, bins: BinsBody | None, files: Files | None, effective_from: int
+) -> dict[str, Any]:
     body: dict[str, Any] = {"spec_hash": spec_hash(spec), "spec": wire_spec(spec)}
+    if files:
+        body["files"] = {name: file.model_dump(mode="json") for name, file in files.items()}
     if bins is not None:
         in_force = bins.model_copy(update={"effective_from": effective_from})
         body["bins"] = in_force.model_dump(mode="json", exclude_none=True)
     return body
 
 
-def _changes(before: Fact | None, spec: ModelSpec, bins: BinsBody | None) -> list[str]:
+def _changes(
+    before: Fact | None, spec: ModelSpec, bins: BinsBody | None, files: Files | None
+) -> list[str]:
     if before is None:
         return []
+    kept: Mapping[str, Any] = before.body.get("files") or {}
     changes = differences(before.body["spec"], wire_spec(spec))
     known: Mapping[str, Any] = before.body.get("bins") or {}
     if known.get("bins_id") != (bins.bins_id if bins else None):
         changes.append("~ the rows of the reference give other bins")
+    changes += [
+        f"~ {name} has other rows"
+        for name, file in (files or {}).items()
+        if name in kept and kept[name]["sha256"] != file.sha256
+    ]
     return changes
 
 

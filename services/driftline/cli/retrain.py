@@ -1,13 +1,20 @@
 """`driftline retrain MODEL PIPELINE`: it learns again, beside what is there."""
 
 import re
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from driftline.cli.console import Brokers, Json, Prefix, settings_of
+from driftline.cli.errors import CommandError
+from driftline.cli.learning_files import put_file
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
+from driftline.core.registry.models import ModelState
+from driftline.runtime.settings import Settings
+from driftline_schemas.registry import Artifact
+from driftline_schemas.spec import Warm
 
 
 def retrain(
@@ -24,11 +31,31 @@ def retrain(
     json: Json = False,
 ) -> None:
     """Ask the learner for a new lineage of a pipeline."""
-    registry = Registry(settings_of(brokers, prefix))
-    known_model(registry.state, model)
-    body = {"model": model, "pipeline": pipeline, "from": parse_source(source), "passes": passes}
+    settings = settings_of(brokers, prefix)
+    registry = Registry(settings)
+    known = known_model(registry.state, model)
+    body: dict[str, Any] = {"model": model, "pipeline": pipeline, "passes": passes}
+    body["from"] = parse_source(source)
+    if isinstance(body["from"], str):
+        body["artifact"] = _kept(settings, known, pipeline, Path(source)).model_dump(mode="json")
     fact = registry.send("retrain", body, actor=actor, reason=reason)
     tell(fact, f"{model}/{pipeline} is to learn again from {source}", as_json=json)
+
+
+def _kept(settings: Settings, model: ModelState, pipeline: str, file: Path) -> Artifact:
+    """The bytes of the file, where the learner finds them."""
+    spec = model.spec.body.spec if model.spec else None
+    if spec is None or pipeline not in spec.pipelines:
+        known = ", ".join(sorted(spec.pipelines)) if spec else "no spec"
+        raise CommandError(f"{model.name} has no pipeline {pipeline!r} (it has: {known}).")
+    source = spec.train.get(pipeline) or spec.warm.get(pipeline)
+    label = spec.label_column(source or Warm(file=str(file)))
+    if label is None:
+        raise CommandError(
+            f"The spec of {model.name} does not say which column is the label: add"
+            f" `warm: {{{pipeline}: {{file: ..., label: ...}}}}` or a reference with a label."
+        )
+    return put_file(settings, file, {label, *(feature.name for feature in spec.features)})
 
 
 def parse_source(text: str) -> str | list[int]:

@@ -30,11 +30,13 @@ def load_spec(path: Path) -> ModelSpec:
     if not isinstance(value, dict):
         raise CommandError(f"{path}, line 1: a spec is a mapping that begins with `model:`.")
     try:
-        return ModelSpec.model_validate(value)
+        spec = ModelSpec.model_validate(value)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         line = _line(tree, fault["loc"])
         raise CommandError(f"{path}, line {line}: {_remedy(fault)}.") from None
+    _check_pipelines(path, tree, spec)
+    return spec
 
 
 def wire_spec(spec: ModelSpec) -> dict[str, Any]:
@@ -45,6 +47,24 @@ def wire_spec(spec: ModelSpec) -> dict[str, Any]:
 def spec_hash(spec: ModelSpec) -> str:
     """The id of a specification's content."""
     return content_hash(wire_spec(spec))
+
+
+def _check_pipelines(path: Path, tree: yaml.Node | None, spec: ModelSpec) -> None:
+    """Whether each is one that the learner would build."""
+    if not spec.pipelines:
+        return
+    # River comes with the extra `services`; specs without pipelines do without.
+    from driftline.core.learning.features import FeatureSchema
+    from driftline.core.learning.pipelines import build_pipeline
+    from driftline.core.learning.refusal import PipelineRefusedError
+
+    features = FeatureSchema.of(spec.features)
+    for name, steps in spec.pipelines.items():
+        try:
+            build_pipeline(steps, features, spec.task, ("pipelines", name))
+        except PipelineRefusedError as error:
+            line = _line(tree, error.place)
+            raise CommandError(f"{path}, line {line}: {error}.") from None
 
 
 def _read(path: Path) -> str:

@@ -10,12 +10,16 @@ from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, cast
 
 import faust
+import structlog
 from faust.transport.drivers.aiokafka import Consumer, Transport
 
 from driftline.runtime.keeper import Keeper
 from driftline.runtime.ports import TP
 
+log = structlog.get_logger(__name__)
+
 POLL_SECONDS = 1.0
+REJOIN_SECONDS = 0.5
 # Faust resumes silently after the whole request timeout: our own must come first and exit.
 CLAIM_SHARE_OF_REQUEST_TIMEOUT = 0.8
 
@@ -70,13 +74,23 @@ class BatchConsumer(Consumer):
         try:
             async with asyncio.timeout(limit):
                 await super().perform_seek()
-                positions = await self._batch_app.keeper.assign(
-                    {TP(*tp) for tp in self.assignment()}
-                )
+                keeper = self._batch_app.keeper
+                assigned = {TP(*tp) for tp in self.assignment()}
+                whole = keeper.whole(assigned)
+                positions = await keeper.assign(whole)
                 await self.seek_wait(cast("Any", positions))
+                if whole != assigned or self._lacks_topics():
+                    log.warning("topics_unknown", owned=len(whole), assigned=len(assigned))
+                    keeper.reader.rejoin()
         except Exception as error:
             self._batch_app.failure = error
             raise
+
+    def _lacks_topics(self) -> bool:
+        """A broker that just came back may not know its topics yet: Faust's assignor leaves those
+        out, and aiokafka would look again after five minutes."""
+        cluster = self._thread._consumer._client.cluster  # type: ignore[union-attr]  # set by now
+        return not all(cluster.partitions_for_topic(t) for t in self._batch_app.keeper.topics)
 
     async def wait_empty(self) -> None:
         """On revoke and on SIGTERM: the flow is stopped and we are still a member."""
@@ -121,6 +135,13 @@ class FaustReader:
             return None
 
     def rejoin(self) -> None:
-        """Ask for a true assignment: another member took over while we were frozen."""
+        """Ask for a true assignment, of the topics as the broker knows them then."""
         thread = self._app.consumer._thread
-        thread.thread_loop.call_soon_threadsafe(thread._consumer._coordinator.request_rejoin)
+        asyncio.run_coroutine_threadsafe(_rejoin(thread._consumer), thread.thread_loop)
+
+
+async def _rejoin(consumer: Any) -> None:
+    """In the consumer's own thread."""
+    await asyncio.sleep(REJOIN_SECONDS)
+    await consumer._client.force_metadata_update()
+    consumer._coordinator.request_rejoin()

@@ -96,6 +96,11 @@ class Keeper(Generic[Payload]):
         """Records of the partition that are not applied yet."""
         return self._ledger.lag(tp)
 
+    def whole(self, tps: Collection[TP]) -> set[TP]:
+        """Those partitions of which all co-partitioned topics are there: a state needs them all."""
+        topics = self.topics
+        return {tp for tp in tps if all(TP(topic, tp.partition) in tps for topic in topics)}
+
     async def assign(self, tps: Iterable[TP]) -> Mapping[TP, int]:
         """Claim partitions; where to read each on. Called after every assignment."""
         return await self._claims.assign(tps)

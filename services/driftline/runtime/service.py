@@ -162,10 +162,15 @@ class _Process:
                 if task.done():
                     raise _failure(task.exception())
             self._check_progress(keeper)
-            waiting = "no partitions are assigned yet" if not keeper.owned else None
-            self._health.not_ready = waiting
+            self._note_readiness(keeper)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), WATCH_SECONDS)
+
+    def _note_readiness(self, keeper: Keeper[Any]) -> None:
+        before, owned = self._health.not_ready, len(keeper.owned)
+        self._health.not_ready = None if owned else "no partitions are assigned yet"
+        if before is not None and owned:
+            log.info("ready", partitions=owned)
 
     def _check_progress(self, keeper: Keeper[Any]) -> None:
         now = self._clock.now()

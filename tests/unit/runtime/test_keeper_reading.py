@@ -253,3 +253,9 @@ async def test_nothing_is_read_while_a_checkpoint_is_overdue() -> None:
     world.store.away = False
     await keeper.checkpoint()
     assert keeper.wanted(both(0)) == set(both(0))
+
+
+async def test_a_partition_of_one_topic_without_its_twin_is_not_owned() -> None:
+    """As Faust assigns while the broker does not know a topic yet."""
+    keeper = World().process()
+    assert keeper.whole({TP(P, 0), TP(P, 1), TP(L, 1)}) == {TP(P, 1), TP(L, 1)}

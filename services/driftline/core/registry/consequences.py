@@ -21,6 +21,7 @@ BY_ACTION: Final[Mapping[str, type[ControlEvent]]] = {
     "retrain": RetrainControl,
     "schedule": ScheduleControl,
 }
+SPEC_KEYS: Final = ("spec_hash", "spec", "files")
 
 
 def controls_of(fact: Fact) -> list[ControlEvent]:
@@ -54,7 +55,7 @@ def deployment_of(fact: Fact) -> Deployment | None:
 
 
 def _of_spec(fact: Fact, model: str) -> list[ControlEvent]:
-    spec = {"spec_hash": fact.body["spec_hash"], "spec": fact.body["spec"]}
+    spec = {key: value for key, value in fact.body.items() if key in SPEC_KEYS}
     controls = [_control(SpecControl, model, fact, spec)]
     if bins := fact.body.get("bins"):
         controls.append(_control(BinsControl, model, fact, bins))

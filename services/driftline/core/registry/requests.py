@@ -29,4 +29,4 @@ def retrain(state: RegistryState, command: RegistryCommand, _moment: Moment) -> 
     if body.pipeline not in known:
         listed = ", ".join(sorted(known)[:20]) or "none"
         return refused(command, f"{body.model} has no pipeline {body.pipeline} (it has: {listed})")
-    return accepted(command, body.model_dump(mode="json"))
+    return accepted(command, body.model_dump(mode="json", exclude_none=True))

@@ -36,6 +36,10 @@ def apply_spec(state: RegistryState, command: RegistryCommand, moment: Moment) -
     if known is not None and _is_in_force(known, body, bins):
         return refused(command, "this spec is in force already")
     wire: dict[str, Any] = {"spec_hash": body.spec_hash, "spec": body.spec}
+    if missing := [file for file in spec.learning_files if file not in (body.files or {})]:
+        return refused(command, f"it does not say where the bytes of {missing[0]} lie")
+    if body.files:
+        wire["files"] = {name: file.model_dump(mode="json") for name, file in body.files.items()}
     if bins is not None:
         since = moment.now + _lead_ms(state)
         described = bins.model_dump(mode="json", exclude_none=True)
@@ -56,9 +60,10 @@ def _read(command: RegistryCommand) -> tuple[ApplySpecBody, ModelSpec, BinsBody 
 def _is_in_force(known: ModelState, body: ApplySpecBody, bins: BinsBody | None) -> bool:
     if known.spec is None:
         return False
-    return (known.spec.body.spec_hash, known.spec.bins_id) == (
+    return (known.spec.body.spec_hash, known.spec.bins_id, known.spec.body.files) == (
         body.spec_hash,
         bins.bins_id if bins else None,
+        body.files,
     )
 
 

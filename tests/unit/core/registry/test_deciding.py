@@ -291,6 +291,9 @@ def test_a_retrain_is_of_a_pipeline_of_the_spec() -> None:
     assert book.accepted("retrain", wanted).body == wanted
     assert "(it has: lr, sm)" in book.refused("retrain", {**wanted, "pipeline": "x"})
     assert "must not be behind" in book.refused("retrain", {**wanted, "from": [9, 3]})
+    assert "artifact is missing" in book.refused("retrain", {**wanted, "from": "f.csv"})
+    file = {**wanted, "from": "f.csv", "artifact": {"uri": "a", "sha256": "0" * 64, "bytes": 1}}
+    assert book.accepted("retrain", file).body == file
 
 
 def test_a_body_cannot_smuggle_in_what_only_a_decision_may_say() -> None:
@@ -299,7 +302,7 @@ def test_a_body_cannot_smuggle_in_what_only_a_decision_may_say() -> None:
         "deployed": {"deployment_seq": 9, "version_id": LR1, "lineage": "lr"},
         "held": "sm", "name": "x",
     }  # fmt: skip
-    book.accepted("retrain", {"model": "churn", "pipeline": "lr", "from": "f", **smuggled})
+    book.accepted("retrain", {"model": "churn", "pipeline": "lr", "from": [3, 9], **smuggled})
     book.refused("promote", {"model": "churn", "version": "x", **smuggled})
     assert book.serving == "sm/v1"
     assert all("held" not in fact.body for fact in book.facts)

@@ -45,7 +45,7 @@ BODIES: st.SearchStrategy[tuple[str, dict[str, Any]]] = st.one_of(
     st.one_of(st.none(), NAMES).map(lambda name: ("rollback", of_churn(to=name))),
     st.one_of(st.none(), NAMES).map(lambda name: ("hold", of_churn(lineage=name))),
     st.one_of(st.none(), NAMES).map(lambda name: ("lift", of_churn(lineage=name))),
-    st.just(("retrain", of_churn(pipeline="lr", **{"from": "f.csv"}))),
+    st.just(("retrain", of_churn(pipeline="lr", **{"from": [0, 9]}))),
 )  # fmt: skip
 
 

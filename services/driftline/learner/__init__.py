@@ -1,0 +1,1 @@
+"""River pipelines that learn from the journal, are judged, and make versions."""

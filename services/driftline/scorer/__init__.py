@@ -1,0 +1,1 @@
+"""Predictions over HTTP from what is deployed, each of them published."""
