@@ -107,7 +107,8 @@ class GateEvaluated(Event):
 
 
 class LearningMetric(Event):
-    """A figure of a learning pipeline, or a gate verdict that decides nothing yet."""
+    """A figure of a learning pipeline, or a gate verdict that decides nothing yet. `reason`: why
+    the pipeline is broken."""
 
     kind: Literal["metric", "gate"]
     model: Name
@@ -117,6 +118,8 @@ class LearningMetric(Event):
     metrics: dict[str, float]
     window: int | None = None
     coverage: float | None = None
+    verdict: Literal["promote", "reject", "continue", "no_data"] | None = None
+    reason: str | None = None
 
 
 class Arm(Event):

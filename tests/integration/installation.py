@@ -134,11 +134,12 @@ class Installation:
             for topic in topics
             for p in range(topic.partitions)
         }
-        for _ in range(20):
+        give_up = monotonic() + PATIENCE_SECONDS
+        while monotonic() < give_up:
             found = admin.list_offsets(wanted)
             try:
                 return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
-            except KafkaException:  # a new topic's leader is not known everywhere at once
+            except KafkaException:  # the leader of a new topic, or after a restart, is known late
                 sleep(0.5)
         raise AssertionError("the broker does not say its end offsets")
 

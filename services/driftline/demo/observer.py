@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -11,18 +12,34 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 from driftline.demo.segments import row_of
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
+from driftline_schemas.fields import parse_time
+from driftline_schemas.registry import Fact, LearningMetric
 from driftline_schemas.topics import (
     ALERTS,
     DEAD_LETTERS,
     JOURNAL,
+    LEARNING_METRICS,
     NOTIFICATIONS,
     PREDICTIONS,
+    REGISTRY,
     UNMATCHED,
     VERDICTS,
 )
 from driftline_schemas.verdicts import Verdict
 
-WATCHED = (PREDICTIONS, JOURNAL, UNMATCHED, VERDICTS, ALERTS, NOTIFICATIONS, DEAD_LETTERS)
+WATCHED = (
+    PREDICTIONS, JOURNAL, UNMATCHED, VERDICTS, ALERTS, NOTIFICATIONS, DEAD_LETTERS, REGISTRY,
+    LEARNING_METRICS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A prediction with its label: who made it, when (append time in ms), and whether rightly."""
+
+    version: str
+    at: int
+    is_right: bool
 
 
 @dataclass(slots=True)
@@ -30,7 +47,9 @@ class Observed:
     """What has been seen so far."""
 
     rows: list[tuple[int, int]] = field(default_factory=list)  # append time, row
-    right: dict[str, bool] = field(default_factory=dict)  # by prediction id
+    labelled: dict[str, Labelled] = field(default_factory=dict)  # by id, in the journal's order
+    facts: dict[int, Fact] = field(default_factory=dict)  # by seq
+    figures: dict[str, LearningMetric] = field(default_factory=dict)  # newest of each lineage
     unmatched: set[tuple[int, int]] = field(default_factory=set)
     dead_letters: set[tuple[str, int, int]] = field(default_factory=set)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
@@ -53,6 +72,7 @@ class Observer:
                 "bootstrap.servers": brokers,
                 "group.id": f"{prefix}.demo-observer",  # wanted by the client, never joined
                 "enable.auto.commit": False,
+                "isolation.level": "read_committed",
             }
         )
         self._consumer.assign(
@@ -63,13 +83,13 @@ class Observer:
             ]
         )
 
-    def poll(self, seconds: float) -> list[Alert]:
-        """Take what has come; the alert revisions among it that are new."""
-        known = len(self.seen.alerts)
+    def poll(self, seconds: float) -> list[Alert | Fact]:
+        """Take what has come; the alert revisions and facts among it that are new."""
+        known, decided = len(self.seen.alerts), len(self.seen.facts)
         for topic, partition, offset, time, value in self._messages(seconds):
             with suppress(UnreadableEvent):
                 self._take(topic, partition, offset, time, value)
-        return self.seen.alerts[known:]
+        return [*self.seen.alerts[known:], *islice(self.seen.facts.values(), decided, None)]
 
     def close(self) -> None:
         """Leave the broker."""
@@ -87,6 +107,13 @@ class Observer:
         if kind is VERDICTS:
             verdict = decode(Verdict, value)
             seen.verdicts[verdict.verdict_id] = verdict
+        elif kind is REGISTRY:
+            fact = decode(Fact, value)
+            seen.facts[fact.seq] = fact
+        elif kind is LEARNING_METRICS:
+            metric = decode(LearningMetric, value)
+            if metric.kind == "metric":
+                seen.figures[metric.pipeline] = metric
         elif kind is ALERTS:
             alert = decode(Alert, value)
             if all((a.alert_id, a.revision) != (alert.alert_id, alert.revision)
@@ -102,7 +129,10 @@ class Observer:
         if kind == PREDICTIONS.name:
             seen.rows.append((time, row_of(record["prediction_id"])))
         elif kind == JOURNAL.name and record.get("kind") == "joined":
-            seen.right[record["prediction_id"]] = record["prediction"] == record["label"]
+            is_right = record["prediction"] == record["label"]
+            at = parse_time(record["prediction_ts"])
+            labelled = Labelled(record["model_version"], at, is_right)
+            seen.labelled.setdefault(record["prediction_id"], labelled)
         elif kind == UNMATCHED.name:
             seen.unmatched.add(tuple(record["source_tp"]))
         elif kind == DEAD_LETTERS.name:

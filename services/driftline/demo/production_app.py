@@ -1,26 +1,34 @@
-"""Plays the production app, in a process of its own: it knows the SDK and its model, no more.
+"""Plays the production app, in a process of its own.
 
-Run as `python -m driftline.demo.production_app SEED FIRST LAST RATE` (FIRST 0: without a fault);
-after every 40 rows it prints the last row, and in the end its counters as JSON.
+Run as `python -m driftline.demo.production_app FIRST LAST RATE scorer URL`, which asks a scorer for
+each prediction, or `... frozen SEED`, which has a model of its own and publishes what it predicts
+through the SDK (FIRST 0: without a fault). Labels come through the SDK a hundred rows later. After
+every 40 rows it prints the last row, and in the end its counters as JSON.
 """
 
 import os
 import sys
 from collections import deque
+from collections.abc import Callable
 from time import monotonic, sleep
 
+import httpx
 import orjson
 
 from driftline.demo import segments
 from driftline.demo.champion import train
 from driftline.sdk import Driftline
 
+Predict = Callable[[int, segments.Features], None]
+PATIENCE_SECONDS = 20.0  # a scorer that does not answer is asked again
+AGAIN_SECONDS = 0.05
+
 
 def main() -> None:
-    """Predict and publish at the given rate; labels come a hundred rows later."""
-    seed, first, last, rate = (float(argument) for argument in sys.argv[1:5])
+    """Predict at the given rate, and publish labels."""
+    first, last, rate = (float(argument) for argument in sys.argv[1:4])
+    how, where = sys.argv[4:6]
     known = segments.rows()
-    model = train(known, int(seed))
     fault = segments.Fault(int(first), int(last)) if first else None
     app = Driftline(
         os.environ["DRIFTLINE_BROKERS"],
@@ -29,20 +37,59 @@ def main() -> None:
         producer_name="segments-app",
         producer_version="1",
     )
-    publish(app, model, known, fault, rate)
+    predict = asks(where) if how == "scorer" else has_its_own(app, known, int(where))
+    stream(app, predict, known, fault, rate)
     left = app.flush(30.0)
     statistics = app.statistics()
-    sys.stdout.write(
-        orjson.dumps(
-            {"sent": statistics.sent, "dropped": sum(statistics.dropped.values()), "left": left}
-        ).decode()
-        + "\n"
-    )
+    dropped = sum(statistics.dropped.values())
+    told = orjson.dumps({"sent": statistics.sent, "dropped": dropped, "left": left})
+    sys.stdout.write(told.decode() + "\n")
 
 
-def publish(
+def has_its_own(app: Driftline, known: list[tuple[segments.Features, str]], seed: int) -> Predict:
+    """A frozen model, made before the start."""
+    model = train(list(known), seed)
+
+    def predict(row: int, features: segments.Features) -> None:
+        app.log_prediction(
+            model=segments.MODEL,
+            model_version=segments.VERSION,
+            prediction_id=segments.prediction_id(row),
+            features=features,
+            prediction=model.predict_one(features),
+        )
+
+    return predict
+
+
+def asks(scorer: str) -> Predict:
+    """Predictions by HTTP; the scorer publishes them."""
+    client = httpx.Client(base_url=scorer, timeout=5.0)
+
+    def predict(row: int, features: segments.Features) -> None:
+        body: dict[str, object] = {
+            "prediction_id": segments.prediction_id(row),
+            "features": features,
+        }
+        give_up = monotonic() + PATIENCE_SECONDS
+        while (status := _status(client, body)) != httpx.codes.OK:
+            if monotonic() > give_up:
+                sys.exit(f"the scorer at {scorer} answers row {row} with {status}")
+            sleep(AGAIN_SECONDS)
+
+    return predict
+
+
+def _status(client: httpx.Client, body: dict[str, object]) -> int | str:
+    try:
+        return client.post(f"/v1/models/{segments.MODEL}:predict", json=body).status_code
+    except httpx.TransportError as error:
+        return repr(error)
+
+
+def stream(
     app: Driftline,
-    model: object,
+    predict: Predict,
     known: list[tuple[segments.Features, str]],
     fault: segments.Fault | None,
     rate: float,
@@ -52,13 +99,7 @@ def publish(
     started = monotonic()
     for count, (row, features, label) in enumerate(segments.stream(known, fault)):
         sleep(max(0.0, started + count / rate - monotonic()))
-        app.log_prediction(
-            model=segments.MODEL,
-            model_version=segments.VERSION,
-            prediction_id=segments.prediction_id(row),
-            features=features,
-            prediction=model.predict_one(features),  # type: ignore[attr-defined]  # River's
-        )
+        predict(row, features)
         unlabelled.append((row, label))
         if len(unlabelled) > segments.LABEL_DELAY:
             old, truth = unlabelled.popleft()

@@ -66,6 +66,15 @@ class Processes:
         name = replica or f"{role}-1"
         return self.start(name, ["driftline", "run", role], DRIFTLINE_REPLICA=name)
 
+    def kill_and_restart(self, role: str) -> None:
+        """SIGKILL a service and start it again under its name."""
+        child = self._children.pop(f"{role}-1")
+        child.kill()
+        child.wait()
+        if child.stdout is not None:
+            child.stdout.close()
+        self.role(role)
+
     def dead(self) -> str | None:
         """The name of a child that has ended by itself with an error."""
         return next((name for name, c in self._children.items() if c.poll() not in (None, 0)), None)

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from driftline.demo.segments import ROTATED, Fault
 from driftline_schemas.alerts import Alert
+from driftline_schemas.registry import Fact
 
 COLOURS = {"firing": "bold red", "worse": "red", "resolved": "green", "retracted": "yellow"}
 
@@ -56,6 +57,11 @@ class Show:
         line += Text(f"{alert.status:<9} {alert.check:<5} ", COLOURS[alert.status])
         self._console.print(line + Text(alert.summary))
 
+    def takeover(self, fact: Fact, row: int) -> None:
+        """A challenger that was proven better serves from now on."""
+        line = Text(f"row {row:>5}  ", "dim") + Text("promoted  ", "bold blue")
+        self._console.print(line + Text(fact.reason))
+
     def delivery(self, channel: str, body: dict[str, Any]) -> None:
         """A body that the local receiver got."""
         text = orjson.dumps(body).decode()
@@ -65,7 +71,8 @@ class Show:
         """The figures, as a table."""
         table = Table(title="What was found", title_justify="left", show_header=False)
         for name, value in result.items():
-            table.add_row(name.replace("_", " "), _text(value))
+            shown = len(value) if name == "versions" else value
+            table.add_row(name.replace("_", " "), _text(shown))
         self._console.print(table)
 
 
@@ -75,5 +82,6 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name} {_text(each)}" for name, each in value.items())
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        nested = any(isinstance(each, dict) for each in value)
+        return ("\n" if nested else ", ").join(map(_text, value)) or "none"
     return str(value)

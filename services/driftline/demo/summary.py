@@ -16,24 +16,35 @@ class Delivered:
     pagerduty: int
 
 
-def summarise(
-    seen: Observed, fault: Fault | None, delivered: Delivered, seconds: float
-) -> dict[str, Any]:
+def summarise(seen: Observed, fault: Fault | None, delivered: Delivered) -> dict[str, Any]:
     """One JSON-able object; rows are the last ones predicted at the time of an event."""
     return {
         "fault": [fault.first, fault.last] if fault else None,
         "data_alarm": _data_alarm(seen),
-        "incident": _incident(seen, "error"),
-        "data_incident": _incident(seen, "data"),
-        "incidents": len({alert.alert_id for alert in seen.alerts}),
-        "frozen_accuracy": _accuracy(seen),
+        "incidents": incidents(seen),
+        "served_accuracy": served_accuracy(seen),
         "predictions": len({row for _, row in seen.rows}),
-        "joined": len(seen.right),
+        "joined": len(seen.labelled),
         "unmatched": len(seen.unmatched),
         "dead_letters": len(seen.dead_letters),
         "alerts_delivered": delivered.slack + delivered.pagerduty,
-        "seconds": round(seconds, 1),
     }
+
+
+def incidents(seen: Observed) -> list[dict[str, Any]]:
+    """All of them, in the order in which they opened."""
+    by_id: dict[str, list[Alert]] = {}
+    for alert in sorted(seen.alerts, key=lambda alert: (alert.opened_at, alert.revision)):
+        by_id.setdefault(alert.alert_id, []).append(alert)
+    return [
+        {
+            "check": revisions[0].check,
+            "opened": seen.row_at(revisions[0].opened_at),
+            "resolved": seen.row_at(last.at) if last.status == "resolved" else None,
+        }
+        for revisions in by_id.values()
+        if (last := revisions[-1])
+    ]
 
 
 def revisions(seen: Observed, check: str) -> list[Alert]:
@@ -55,14 +66,7 @@ def _data_alarm(seen: Observed) -> dict[str, Any] | None:
     return {"row": seen.row_at(first.window.end - 1), "features": sorted(filter(None, features))}
 
 
-def _incident(seen: Observed, check: str) -> dict[str, Any] | None:
-    incident = revisions(seen, check)
-    if not incident:
-        return None
-    last = incident[-1]
-    resolved = seen.row_at(last.at) if last.status == "resolved" else None
-    return {"opened": seen.row_at(incident[0].opened_at), "resolved": resolved}
-
-
-def _accuracy(seen: Observed) -> float | None:
-    return round(sum(seen.right.values()) / len(seen.right), 4) if seen.right else None
+def served_accuracy(seen: Observed) -> float | None:
+    """Of the recorded predictions that have their label."""
+    right = [labelled.is_right for labelled in seen.labelled.values()]
+    return round(sum(right) / len(right), 4) if right else None

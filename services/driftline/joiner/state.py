@@ -169,6 +169,14 @@ class JoinerState:
         """False while predictions that waited in memory are being read again."""
         return not self._progress.pending
 
+    def due(self) -> bool:
+        """Only changes are written."""
+        return True
+
+    def busy_at(self) -> int:
+        """Nothing takes long."""
+        return 0
+
     def _reread(self, records: Sequence[Record]) -> Sequence[Record]:
         """Let records from before the checkpoint wait again, if they did; returns the others."""
         done, pending = self._progress.next[self._predictions], self._progress.pending

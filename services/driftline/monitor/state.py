@@ -11,19 +11,19 @@ import structlog
 
 from driftline.core.monitoring.fold import JournalFold, MonitorPolicy
 from driftline.core.monitoring.reconciliation import reconcile
+from driftline.core.monitoring.records import MONITOR_RECORD
 from driftline.monitor.published import OPEN, PublishedAlerts
 from driftline.runtime import metrics
 from driftline.runtime.ports import Opening, Outputs, Record
 from driftline.runtime.states import BasicState
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import encode
-from driftline_schemas.journal import JOURNAL_RECORD
 from driftline_schemas.topics import ALERTS, JOURNAL, VERDICTS
 from driftline_schemas.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
 
-SNAPSHOT_VERSION: Final = 1  # raise it when the fold keeps other things: states are then rebuilt
+SNAPSHOT_VERSION: Final = 2  # raise it when the fold keeps other things: states are then rebuilt
 CHECKS: Final = ("data", "error")
 
 
@@ -70,6 +70,7 @@ class MonitorState(BasicState[bytes]):
         for record in records:
             self._fold(record)
         self._count_conflicts()
+        self._log_references()
 
     def _fold(self, record: Record) -> None:
         progress, offset = self._progress, record.offset
@@ -77,7 +78,7 @@ class MonitorState(BasicState[bytes]):
             self.fold.revisions()  # the checkpoint that stood there has published them
         progress.next = offset  # a hole in the log counts as read
         self._reconcile_at_end()
-        event = JOURNAL_RECORD.validate_python(orjson.loads(record.value or b""))
+        event = MONITOR_RECORD.validate_python(orjson.loads(record.value or b""))
         found = self.fold.step(offset, record.timestamp, event)
         progress.next = offset + 1
         if offset >= progress.silent_below:
@@ -116,6 +117,10 @@ class MonitorState(BasicState[bytes]):
     def _count_conflicts(self) -> None:
         metrics.LABEL_KIND_CONFLICTS.inc(self.fold.conflicts - self._counted_conflicts)
         self._counted_conflicts = self.fold.conflicts
+
+    def _log_references(self) -> None:
+        for model, change in self.fold.reference_changes():
+            log.info("reference_counts", model=model, outcome=change.outcome, n=change.n)
 
     def changed(self) -> bool:
         """What was reconciled is to be saved although no record was read."""

@@ -89,8 +89,9 @@ class Keeper(Generic[Payload]):
 
     @property
     def progress_at(self) -> int:
-        """When (ms) a record was last applied."""
-        return self._ledger.progress_at
+        """When (ms) a record was last applied, or the work before one got on."""
+        busy = (state.busy_at() for state in self._ledger.states.values())
+        return max(self._ledger.progress_at, *busy, 0)
 
     def lag(self, tp: TP) -> int:
         """Records of the partition that are not applied yet."""

@@ -67,3 +67,30 @@ DELIVERY_SECONDS = Histogram(
     "driftline_delivery_seconds", "From the alert's time to its delivery.", ["channel"],
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 3_600),
 )  # fmt: skip
+
+PREDICTIONS = Counter(
+    "driftline_scorer_predictions_total", "Requests for predictions, by model and outcome.",
+    ["model", "outcome"],
+)  # fmt: skip
+PREDICTION_SECONDS = Histogram(
+    "driftline_scorer_prediction_seconds", "From a request's body to its answer.", ["model"],
+    buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
+)  # fmt: skip
+SWAPS = Counter("driftline_scorer_swaps_total", "Versions that took over serving.", ["model"])
+VERSIONS_REFUSED = Counter(
+    "driftline_scorer_versions_refused_total", "Deployed versions that may not serve, by reason.",
+    ["reason"],
+)  # fmt: skip
+RECORDING_DROPS = Counter(
+    "driftline_scorer_recording_drops_total", "Predictions answered and never recorded."
+)
+
+LABELS_LEARNED = Counter("driftline_labels_learned_total", "Labels that were judged and learned.")
+VERSIONS_MADE = Counter("driftline_versions_made_total", "Versions published by the learner.")
+GATE_VERDICTS = Counter(
+    "driftline_gate_verdicts_total", "Verdicts that were published.", ["verdict"]
+)
+BROKEN_LINEAGES = Gauge("driftline_broken_lineages", "Lineages and pipelines that have stopped.")
+ARTIFACTS_WAITING = Gauge(
+    "driftline_artifact_bytes_waiting", "Bytes that are not in the artifact store yet."
+)

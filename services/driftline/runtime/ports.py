@@ -146,6 +146,12 @@ class PartitionState(Protocol[Saved]):
     def ready(self) -> bool:
         """False while the state still re-reads what its checkpoint lacks: no new one until then."""
 
+    def due(self) -> bool:
+        """False puts the checkpoint off, where one is costly; not asked when all is given up."""
+
+    def busy_at(self) -> int:
+        """When (ms) `prepare` last got on with long work; 0 if it never has any."""
+
     def cut(self) -> Saved:
         """Freeze what is to be saved."""
 

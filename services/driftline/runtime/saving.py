@@ -59,16 +59,16 @@ class Saving(Generic[Payload]):
         """Give all partitions up and save them once more (revoke, SIGTERM)."""
         owned = self._ledger.release()  # before the lock: whoever holds it sees it and hurries
         async with self._lock:
-            await self._checkpoint(owned)
+            await self._checkpoint(owned, release=True)
 
     async def roll_back(self, withdrawn: Withdrawn) -> None:
         """Take the last checkpoint of withdrawn partitions again."""
         async with self._lock:
             await self._claims.take_back(withdrawn)
 
-    async def _checkpoint(self, owned: Collection[TP]) -> bool:
+    async def _checkpoint(self, owned: Collection[TP], *, release: bool = False) -> bool:
         try:
-            return await self._save(owned)
+            return await self._save(owned, release=release)
         except OutputsLostError as error:
             log.error("outputs_lost", error=str(error))
             partitions = {tp.partition for tp in owned}
@@ -76,9 +76,9 @@ class Saving(Generic[Payload]):
             await self._claims.take_back(self._ledger.withdraw(partitions))
             return False
 
-    async def _save(self, owned: Collection[TP]) -> bool:
+    async def _save(self, owned: Collection[TP], *, release: bool) -> bool:
         ledger = self._ledger
-        cuts = self._cut(owned)  # no await: states and offsets of one moment
+        cuts = self._cut(owned, release=release)  # no await: states and offsets of one moment
         if cuts and not await self._outputs.flush():
             log.warning("outputs_unconfirmed")
             return False
@@ -92,7 +92,7 @@ class Saving(Generic[Payload]):
         await self._commit([tp for tp in owned if tp.partition not in refused])
         return any(again)
 
-    def _cut(self, owned: Collection[TP]) -> dict[int, Stored[Payload]]:
+    def _cut(self, owned: Collection[TP], *, release: bool) -> dict[int, Stored[Payload]]:
         """What is to be saved: cuts that were not confirmed yet, and states that changed since."""
         ledger = self._ledger
         partitions = {tp.partition for tp in owned}
@@ -100,7 +100,8 @@ class Saving(Generic[Payload]):
             state = ledger.states[partition]
             read = {tp.topic: ledger.read[tp] for tp in owned if tp.partition == partition}
             offsets = dict(state.offsets(read))
-            if state.ready() and (offsets != ledger.saved[partition] or state.changed()):
+            is_due = state.ready() and (release or state.due())
+            if is_due and (offsets != ledger.saved[partition] or state.changed()):
                 ids = {topic: self._topic_ids.get(topic, "") for topic in offsets}
                 ledger.unsaved[partition] = Stored(offsets, ids, state.cut())
         return {p: cut for p, cut in ledger.unsaved.items() if p in partitions}

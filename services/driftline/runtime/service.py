@@ -52,6 +52,7 @@ class Service(Generic[Payload]):
     open_state: Open[Payload]
     store: StateStore[Payload] | None
     lead_ms: int | None = None  # None: partitions are independent of each other
+    chunk: int = 500  # records that are applied at once, before anything else gets its turn
     background: Sequence[Background] = field(default_factory=tuple)
 
 
@@ -141,7 +142,7 @@ class _Process:
             poison=DeadLetters(service.outputs, prefix, service.role),
             clock=self._clock,
             topic_ids=topic_ids,
-            order=ArrivalOrder(lead_ms=service.lead_ms),
+            order=ArrivalOrder(lead_ms=service.lead_ms, chunk=service.chunk),
         )
 
     async def _checkpoints(self, keeper: Keeper[Any]) -> None:

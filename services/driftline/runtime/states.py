@@ -33,6 +33,14 @@ class BasicState(ABC, Generic[Payload]):
         """Always whole."""
         return True
 
+    def due(self) -> bool:
+        """A checkpoint costs little."""
+        return True
+
+    def busy_at(self) -> int:
+        """Nothing takes long."""
+        return 0
+
     @abstractmethod
     def cut(self) -> Payload:
         """Freeze what is to be saved."""

@@ -74,7 +74,7 @@ class DataIncident:
     """The data incident of one model, open or not."""
 
     _causes: dict[str, Cause] = field(default_factory=dict)  # none: no incident is open
-    _not_before: int = 0  # blocks that begin below hold drift that is over
+    _not_before: int = 0  # blocks that begin below are judged no more
     _drifted: tuple[int, int] | None = None  # start and panes of the last block that drifted
 
     @property
@@ -92,6 +92,11 @@ class DataIncident:
         After an incident larger blocks would still hold its panes, and open it again.
         """
         return start_index >= self._not_before
+
+    def judge_from(self, start_index: int) -> None:
+        """Blocks that begin before this pane are judged no more: they are older than what blocks
+        are compared with."""
+        self._not_before = max(self._not_before, start_index)
 
     def step(self, verdict: BlockVerdict) -> Opened | Extended | Resolved | None:
         """Take in a block's verdict, in the order that `Blocks.close` gave the blocks."""

@@ -13,6 +13,7 @@ from driftline.core.gates.gate import Gate, Judgement
 from driftline.core.gates.pairs import Pair, PairedResults, PairPolicy
 
 EVERY: Final = 25  # labels between two evaluations
+MAX_VERSIONS: Final = 5_000  # the newest deployed versions whose lineage is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,10 @@ class Contest:
         """Those that are in the contest."""
         return tuple(self._results)
 
+    def is_in(self, challenger: str) -> bool:
+        """Whether it is in the contest."""
+        return challenger in self._results
+
     def enter(self, challenger: str) -> None:
         """From now on there are pairs of it; pairs of others that were counted still count."""
         self._results.setdefault(challenger, PairedResults(self.policy, self.since))
@@ -61,7 +66,10 @@ class Contest:
 
     def deployed(self, version: str, lineage: str, at: int) -> None:
         """Another version serves since `at` (ms, append time of the control record)."""
+        self._lineages.pop(version, None)
         self._lineages[version] = lineage
+        if len(self._lineages) > MAX_VERSIONS:
+            del self._lineages[next(iter(self._lineages))]
         previous, self.champion = self.champion, lineage
         self.leave(lineage)
         if previous is not None and previous != lineage:
@@ -74,6 +82,13 @@ class Contest:
         self._results = {name: PairedResults(self.policy, self.since) for name in self._results}
         self._verdicts.clear()
 
+    def judge_by(self, gate: Gate, policy: PairPolicy, since: int) -> None:
+        """Another gate is in force since `since` (ms); one of another policy begins a new test."""
+        self.gate = gate
+        if policy != self.policy:
+            self.policy = policy
+            self.restart(since)
+
     def counts(self, model_version: str) -> bool:
         """Whether a prediction by this version is one of what is deployed."""
         return self.champion is None or self._lineages.get(model_version) == self.champion
@@ -81,6 +96,11 @@ class Contest:
     def add(self, challenger: str, pair: Pair) -> None:
         """A pair of a prediction that counts. Raises KeyError for who is not in the contest."""
         self._results[challenger].add(pair)
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Whether the last label was one after which verdicts are given."""
+        return self.labels % EVERY == 0
 
     def labelled(self, label_ts: int) -> list[Evaluation]:
         """After each label, its pairs added: all verdicts at every 25th, else none."""

@@ -8,6 +8,7 @@ from driftline_schemas.fields import Output
 
 FIRST: Final = 200  # labels that fix the scale
 SHARE: Final = 0.95
+LARGEST: Final = 1e100  # the scale must stay finite, whatever a label says
 
 
 def class_error(prediction: Output | None, label: Output) -> float:
@@ -27,7 +28,7 @@ class ErrorScale:
         """Take in a recorded prediction until the scale is fixed."""
         if self.scale is not None:
             return
-        self._first.append(abs(label - served))
+        self._first.append(min(abs(label - served), LARGEST))
         if len(self._first) == FIRST:
             self.scale = sorted(self._first)[ceil(SHARE * FIRST) - 1]
             self._first.clear()

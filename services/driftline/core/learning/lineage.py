@@ -153,7 +153,12 @@ class Lineage:
         if version is None:
             self.figures.too_early += 1
             return None
-        prediction = self._predicted(self.loaded(version), example.features)
+        try:
+            model = self.loaded(version)
+        except Exception as error:  # noqa: BLE001 - of its own bytes: whatever it is, only it stops
+            self.broken = f"cannot read version {version.number} again: {error!r}"
+            return None
+        prediction = self._predicted(model, example.features)
         self.figures.as_of.add(prediction, example.label)
         return AsOf(prediction, version)
 
@@ -178,7 +183,15 @@ class Lineage:
             return None
         self.last, self.time = example.offset, max(self.time, example.label_ts)
         self.labels += 1
-        return self.cut() if self.labels % self.policy.version_every == 0 else None
+        return self.cut_unless_broken() if self.labels % self.policy.version_every == 0 else None
+
+    def cut_unless_broken(self) -> Version | None:
+        """As `cut`; None where the model cannot be written, which breaks the lineage."""
+        try:
+            return self.cut()
+        except Exception as error:  # noqa: BLE001 - River's objects are written by any code
+            self.broken = f"cannot write a version after record {self.last}: {error!r}"
+            return None
 
     def cut(self) -> Version:
         """The state now as a version: after every so many labels, and on a control record. The

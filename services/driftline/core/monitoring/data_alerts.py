@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from driftline.core.drift.data_incident import (
     DataIncident,
@@ -22,6 +22,35 @@ from driftline_schemas.alerts import Alert, Cause
 GROWTH: Final = 2.0
 
 
+class FeaturesJudged(NamedTuple):
+    """What the features of a block say against the reference, which sentences call by name."""
+
+    ready: ReadyBlock
+    comparisons: Mapping[str, Comparison]
+    reference: str
+
+    @property
+    def evidence(self) -> Evidence:
+        """Of the feature that differs most surely: its p-value, the level, its effect."""
+        n = self.ready.block.n
+        asked = [c for c in self.comparisons.values() if c.p_value is not None]
+        surest = min(asked, key=lambda c: (c.p_value, -c.effect), default=None)
+        if surest is None:
+            return Evidence(n, None, None, None)
+        return Evidence(n, surest.p_value, surest.threshold, surest.effect)
+
+    def drifted(self, causes: list[Cause]) -> dict[str, Any]:
+        """What an open incident's alert says."""
+        n, features = self.ready.block.n, len(self.comparisons)
+        summary = sentences.features_drifted(causes, features, n, self.reference)
+        return {"cause": causes, "summary": summary}
+
+    def clean(self, causes: list[Cause]) -> dict[str, Any]:
+        """What the last revision says."""
+        summary = sentences.features_are_back(causes, self.ready.block.n, self.reference)
+        return {"cause": causes, "summary": summary}
+
+
 @dataclass(slots=True)
 class DataAlerts:
     """The data incident of one model and its alert."""
@@ -34,46 +63,45 @@ class DataAlerts:
         """No incident yet."""
         return cls(AlertLife(model, "data", "error"), DataIncident())
 
+    @property
+    def is_open(self) -> bool:
+        return self._incident.is_open
+
+    def judge_from(self, pane: int) -> None:
+        """Blocks are compared with other counts from this pane on: only those that begin there
+        or later."""
+        self._incident.judge_from(pane)
+
     def judges(self, ready: ReadyBlock) -> bool:
-        """Whether the block is to be judged (it is not if it holds drift that is over)."""
+        """Whether the block is to be judged: it is not if it holds drift that is over, or is older
+        than the counts that it would be compared with."""
         return self._incident.judges(ready.block.start_index)
 
-    def step(
-        self, moment: Moment, ready: ReadyBlock, comparisons: Mapping[str, Comparison]
-    ) -> Alert | None:
-        """Take in the comparisons of a block's features; a revision if there is one.
+    def step(self, moment: Moment, found: FeaturesJudged) -> Alert | None:
+        """Take in what a block's features say; a revision if there is one.
 
         A feature's `first_offset` is the journal record that began the first block it drifted in.
         """
-        outcome = self._incident.step(block_verdict(ready.block, comparisons, ready.first_offset))
-        evidence = _evidence(ready, comparisons)
+        ready = found.ready
+        outcome = self._incident.step(
+            block_verdict(ready.block, found.comparisons, ready.first_offset)
+        )
         match outcome:
             case Opened(cause):
-                rest = _drifted(_published(cause), comparisons, ready)
-                version = ready.model_version
-                return self.life.fire(moment, moment.at, version, evidence, **rest)
+                rest, version = found.drifted(_published(cause)), ready.model_version
+                return self.life.fire(moment, moment.at, version, found.evidence, **rest)
             case Extended(cause):
-                rest = _drifted(_published(cause), comparisons, ready)
-                return self.life.worsen(moment, evidence, **rest)
+                return self.life.worsen(moment, found.evidence, **found.drifted(_published(cause)))
             case Resolved(cause):
-                return self._resolve(moment, evidence, _published(cause))
-        return self._grow(moment, evidence, comparisons, ready)
+                rest = found.clean(_published(cause))
+                return self.life.resolve(moment, found.evidence, **rest)
+        return self._grow(moment, found)
 
-    def _resolve(self, moment: Moment, evidence: Evidence, causes: list[Cause]) -> Alert:
-        summary = sentences.features_are_back(causes, evidence.n)
-        return self.life.resolve(moment, evidence, cause=causes, summary=summary)
-
-    def _grow(
-        self,
-        moment: Moment,
-        evidence: Evidence,
-        comparisons: Mapping[str, Comparison],
-        ready: ReadyBlock,
-    ) -> Alert | None:
+    def _grow(self, moment: Moment, found: FeaturesJudged) -> Alert | None:
         alert, causes = self.life.alert, _published(self._incident.cause)
         if alert is None or not causes or causes[0].effect < GROWTH * alert.cause[0].effect:
             return None
-        return self.life.worsen(moment, evidence, **_drifted(causes, comparisons, ready))
+        return self.life.worsen(moment, found.evidence, **found.drifted(causes))
 
     def snapshot(self) -> dict[str, Any]:
         """The state as JSON types."""
@@ -88,19 +116,3 @@ class DataAlerts:
 
 def _published(cause: Any) -> list[Cause]:
     return [Cause(feature=c.feature, effect=c.effect, first_offset=c.first_offset) for c in cause]
-
-
-def _drifted(
-    causes: list[Cause], comparisons: Mapping[str, Comparison], ready: ReadyBlock
-) -> dict[str, Any]:
-    summary = sentences.features_drifted(causes, len(comparisons), ready.block.n)
-    return {"cause": causes, "summary": summary}
-
-
-def _evidence(ready: ReadyBlock, comparisons: Mapping[str, Comparison]) -> Evidence:
-    """Of the feature that differs most surely: its p-value, the level, its effect."""
-    asked = [c for c in comparisons.values() if c.p_value is not None]
-    surest = min(asked, key=lambda c: (c.p_value, -c.effect), default=None)
-    if surest is None:
-        return Evidence(ready.block.n, None, None, None)
-    return Evidence(ready.block.n, surest.p_value, surest.threshold, surest.effect)

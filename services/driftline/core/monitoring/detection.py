@@ -8,7 +8,7 @@ and the journal offset at which its first pane began.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 
@@ -36,6 +36,21 @@ class ReadyBlock:
     model_version: str
     first_offset: int
 
+    @property
+    def end(self) -> int:
+        """The first pane after it."""
+        return self.block.start_index + self.block.panes
+
+
+class ClosedPane(NamedTuple):
+    """A pane that grows no more (an empty one if `n` is 0), and the blocks to judge as it closes,
+    in the order of `Blocks.close`."""
+
+    pane: int
+    n: int
+    counts: BlockCounts
+    ready: list[ReadyBlock]
+
 
 @dataclass(slots=True)
 class Detection:
@@ -52,18 +67,27 @@ class Detection:
         into.counts = merged(into.counts, {**delta.counts, **version})
         into.n += delta.n
 
-    def close(self, below: int) -> list[ReadyBlock]:
-        """Close all panes below; the blocks to judge, in the order of `Blocks.close`."""
-        ready: list[ReadyBlock] = []
+    def close(self, below: int) -> list[ClosedPane]:
+        """Close all panes below: those that hold predictions, in order, then the empty rest."""
+        closed: list[ClosedPane] = []
         for index in sorted(index for index in self._open if index < below):
             pane = self._open.pop(index)
             self._began[index] = pane.first_offset
-            ready += map(self._ready, self._blocks.close(index, pane.n, pane.counts))
+            closed.append(self._close(index, pane.n, pane.counts))
         if below > self._blocks.next_pane:
-            ready += map(self._ready, self._blocks.close(below - 1, 0, {}))
+            closed.append(self._close(below - 1, 0, {}))
         waiting = set(self._blocks.first_panes)
         self._began = {i: offset for i, offset in self._began.items() if i in waiting}
-        return ready
+        return closed
+
+    def _close(self, index: int, n: int, counts: BlockCounts) -> ClosedPane:
+        ready = [self._ready(block) for block in self._blocks.close(index, n, counts)]
+        return ClosedPane(index, n, counts, ready)
+
+    @property
+    def next_pane(self) -> int:
+        """Panes below are closed."""
+        return self._blocks.next_pane
 
     @property
     def earliest(self) -> int | None:

@@ -57,8 +57,7 @@ def _result(spec: ModelSpec, tally: Tally) -> Result:
         wanted = "numbers" if metric == ABSOLUTE_ERROR else "classes"
         reason = f"none of {tally.labelled} labelled predictions and labels are both {wanted}"
         return _without_value(metric, "cannot_evaluate", reason)
-    lost = tally.error if metric == ABSOLUTE_ERROR else tally.wrong
-    value = lost / scored if metric == ABSOLUTE_ERROR else 1 - lost / scored
+    value = tally.mean_error if metric == ABSOLUTE_ERROR else 1 - tally.wrong / scored
     return Result(
         scope=metric,
         statistic=metric,

@@ -14,8 +14,10 @@ from driftline.core.monitoring.identities import HOUR_MS, LabelIdentities
 from driftline.core.monitoring.input_times import InputTimes
 from driftline.core.monitoring.model_fold import ModelFold, Published
 from driftline.core.monitoring.performance import Performance
+from driftline.core.monitoring.records import Labelled, MonitorRecord
+from driftline.core.monitoring.reference_counts import Change
 from driftline_schemas.alerts import Alert
-from driftline_schemas.journal import Correction, Counts, Joined, JournalRecord, Mark
+from driftline_schemas.journal import Correction, Counts, Joined, Mark
 from driftline_schemas.verdicts import Verdict
 
 
@@ -51,13 +53,13 @@ class JournalFold:
     def __post_init__(self) -> None:
         self._inputs = InputTimes(self.policy.input_partitions)
 
-    def step(self, offset: int, append_time: int, record: JournalRecord) -> Published:
+    def step(self, offset: int, append_time: int, record: MonitorRecord) -> Published:
         """Fold one record in; what it makes known. Raises ValueError for impossible counts."""
         self.time = max(self.time, append_time)
         self._identities.advance(self.time)
         moment = Moment((self.topic, self.partition, offset), append_time)
         match record:
-            case Joined() | Correction():
+            case Labelled() | Joined() | Correction():
                 return self._label(moment, record)
             case Counts():
                 self._model(record.model).counts(moment, record, self._first_open)
@@ -66,15 +68,16 @@ class JournalFold:
                 return self._mark(moment, record)
         return self._model(record.model).control(moment, record)
 
-    def _label(self, moment: Moment, record: Joined | Correction) -> Published:
+    def _label(self, moment: Moment, record: Joined | Labelled | Correction) -> Published:
         if not self._identities.is_new(record.label_tp):
             return []
         model = self._model(record.model)
-        self.conflicts += model.is_conflict(record)
-        if isinstance(record, Joined):
-            return model.joined(moment, record)
-        model.correction(moment, record)
-        return []
+        is_conflict = model.is_conflict(record)
+        self.conflicts += is_conflict
+        if isinstance(record, Correction):
+            model.correction(moment, record)
+            return []
+        return model.joined(moment, record, is_conflict=is_conflict)
 
     def _mark(self, moment: Moment, mark: Mark) -> Published:
         self._inputs.mark(mark.times)
@@ -106,6 +109,13 @@ class JournalFold:
         """Performance verdicts that changed since the last call."""
         models = [self.models[name] for name in sorted(self.models)]
         return [verdict for model in models for verdict in model.revisions()]
+
+    def reference_changes(self) -> list[tuple[str, Change]]:
+        """What changes of reference counts came to since the last call, by model."""
+        found = [(name, change) for name, m in self.models.items() for change in m.changes]
+        for model in self.models.values():
+            model.changes.clear()
+        return found
 
     def lives(self) -> list[AlertLife]:
         """The lives of all alerts, open or not."""

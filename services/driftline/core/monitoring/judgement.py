@@ -15,8 +15,9 @@ from driftline.core.drift.budget import alpha
 from driftline.core.drift.counts import Counts
 from driftline.core.drift.two_sample import Comparison, compare
 from driftline.core.monitoring.detection import ReadyBlock
+from driftline.core.monitoring.reference_counts import ReferenceCounts
 from driftline.core.reference import bins_of
-from driftline_schemas.control import Bins, BinsBody
+from driftline_schemas.control import BinsBody
 from driftline_schemas.spec import PREDICTION_SCOPE, ModelSpec
 from driftline_schemas.verdicts import Outcome, Result, Verdict, Window, verdict_id
 
@@ -26,19 +27,26 @@ RANKED: Final[tuple[Outcome, ...]] = ("drifted", "ok", "not_enough_data", "canno
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The bins in force for a model, and how many of the reference's rows fell into each."""
+    """The bins in force for a model, and how many predictions of the reference fell into each;
+    `name` is what sentences call it."""
 
     bins_id: str
     scopes: Mapping[str, tuple[FeatureBins, Counts]]
+    name: str
 
     @classmethod
-    def of(cls, body: BinsBody) -> "Reference":
-        """The reference that a `bins` control record brings."""
+    def of(cls, body: BinsBody, counted: ReferenceCounts) -> "Reference":
+        """The bins of a `bins` control record, with its counts or those that took their place."""
         features = body.features.items()
-        scopes = {name: _counted(bins) for name, bins in features if name != PREDICTION_SCOPE}
+        described = {name: bins for name, bins in features if name != PREDICTION_SCOPE}
         if body.prediction is not None:
-            scopes[PREDICTION_SCOPE] = _counted(body.prediction)
-        return cls(body.bins_id, scopes)
+            described[PREDICTION_SCOPE] = body.prediction
+        own = counted.by_scope()
+        scopes = {
+            name: (bins_of(bins), own[name] if name in own else np.array(bins.reference, np.int64))
+            for name, bins in described.items()
+        }
+        return cls(body.bins_id, scopes, counted.name)
 
     def judge(self, scope: str, counts: Mapping[str, Counts], level: float) -> Comparison:
         """Compare one scope of a block with the reference at the level alpha."""
@@ -96,10 +104,6 @@ def data_verdict(
 
 def _level(spec: ModelSpec, ready: ReadyBlock) -> float:
     return alpha(spec.alarm_budget, ready.block.target, len(spec.features))
-
-
-def _counted(bins: Bins) -> tuple[FeatureBins, Counts]:
-    return bins_of(bins), np.array(bins.reference, np.int64)
 
 
 def _called(scope: str) -> str:

@@ -8,8 +8,8 @@ import orjson
 
 from driftline.core.joining.counting import FUTURE_MS
 from driftline.core.monitoring.alert_life import AlertLife, Moment
-from driftline.core.monitoring.data_alerts import DataAlerts
-from driftline.core.monitoring.detection import Detection, ReadyBlock
+from driftline.core.monitoring.data_alerts import DataAlerts, FeaturesJudged
+from driftline.core.monitoring.detection import ClosedPane, Detection, ReadyBlock
 from driftline.core.monitoring.error_alerts import ErrorAlerts
 from driftline.core.monitoring.judgement import (
     Reference,
@@ -17,10 +17,23 @@ from driftline.core.monitoring.judgement import (
     features_only,
     judge_block,
 )
+from driftline.core.monitoring.lineages import Lineages, family
 from driftline.core.monitoring.performance import Performance
+from driftline.core.monitoring.records import Labelled
+from driftline.core.monitoring.reference_counts import THE_REFERENCE, Change, ReferenceCounts
 from driftline.core.monitoring.segment_deltas import SegmentDeltas
 from driftline_schemas.alerts import Alert
-from driftline_schemas.control import BinsBody, BinsControl, Control, SpecBody, SpecControl
+from driftline_schemas.control import (
+    AcceptDriftBody,
+    AcceptDriftControl,
+    BinsBody,
+    BinsControl,
+    Control,
+    DeployedBody,
+    DeployedControl,
+    SpecBody,
+    SpecControl,
+)
 from driftline_schemas.journal import Correction, Counts, Joined
 from driftline_schemas.verdicts import Verdict
 
@@ -46,42 +59,39 @@ class ModelFold:
     detection: Detection = field(default_factory=Detection)
     data: DataAlerts = field(init=False)
     error: ErrorAlerts = field(init=False)
+    lineages: Lineages = field(default_factory=Lineages)
     seqs: dict[str, int] = field(default_factory=dict)  # highest fact, by action
+    changes: list[Change] = field(default_factory=list)  # of the reference, for the log
+    _counts: ReferenceCounts | None = None  # None: no bins
     _reference: Reference | None = None
 
     def __post_init__(self) -> None:
         self.data, self.error = DataAlerts.of(self.model), ErrorAlerts.of(self.model)
-        self._reference = None if self.bins is None else Reference.of(self.bins)
 
     @property
     def lives(self) -> tuple[AlertLife, AlertLife]:
         """The alerts of both checks."""
         return self.data.life, self.error.life
 
-    def joined(self, moment: Moment, record: Joined) -> Published:
-        """A prediction got its label."""
+    def joined(self, moment: Moment, record: Joined | Labelled, *, is_conflict: bool) -> Published:
+        """A prediction got its label. One that is in conflict with the spec is not scored."""
         pane = event_time(record.predicted_at, record.prediction_ts) // self.pane_ms
         version, prediction, label = record.model_version, record.prediction, record.label
         self.performance.labelled(pane, version, prediction, label, moment.at)
-        if not self.is_scored(record):
+        if self.spec is None or is_conflict:
             return []
-        alert = self.error.step(moment, record)
+        alert = self.error.step(moment, record, self.lineages.of(version))
         return [] if alert is None else [self._covered(alert)]
 
-    def is_scored(self, record: Joined) -> bool:
-        """Whether its error counts for the error incident: classes only."""
-        return self._is_classifier and not self.is_conflict(record)
-
-    @property
-    def _is_classifier(self) -> bool:
-        return self.spec is not None and self.spec.spec.task != "regression"
-
-    def is_conflict(self, record: Joined | Correction) -> bool:
+    def is_conflict(self, record: Joined | Labelled | Correction) -> bool:
         """Whether prediction or label is a number where the spec says class, or the reverse."""
         if self.spec is None:
             return False
-        kinds = isinstance(record.prediction, str), isinstance(record.label, str)
-        return kinds != (self._is_classifier, self._is_classifier)
+        classes = self.spec.spec.task != "regression"
+        return (isinstance(record.prediction, str), isinstance(record.label, str)) != (
+            classes,
+            classes,
+        )
 
     def _covered(self, alert: Alert) -> Alert:
         covered = alert.model_copy(update={"coverage": self.performance.coverage()})
@@ -118,21 +128,53 @@ class ModelFold:
             return self._new_spec(moment, record.body)
         if isinstance(record, BinsControl) and record.seq >= self.seqs.get("spec", 0):
             return self._new_bins(moment, record.body)
+        if isinstance(record, DeployedControl):
+            self._deployed(record.body)
+        elif isinstance(record, AcceptDriftControl):
+            self._accepted(record.body)
         return []
+
+    def _deployed(self, body: DeployedBody) -> None:
+        former = self.lineages.serving
+        self.lineages.deployed(body)
+        if self._counts is None or former is None or family(former) == family(body.lineage):
+            return
+        change = self._counts.took_over(family(former), family(body.lineage))
+        self._compare_anew(change, self.detection.next_pane)
+
+    def _accepted(self, body: AcceptDriftBody) -> None:
+        if self.bins is None or self._counts is None or body.bins_id != self.bins.bins_id:
+            self.changes.append(Change("other_bins"))
+            return
+        panes = body.from_pane // self.pane_ms, body.to_pane // self.pane_ms
+        self._compare_anew(self._counts.accept(*panes), self.detection.next_pane)
+
+    def _compare_anew(self, change: Change | None, since: int) -> None:
+        """Note what a change came to. Blocks that hold older panes are not judged by new counts:
+        some made them, and others may hold what was normal before."""
+        if change is None or self.bins is None or self._counts is None:
+            return
+        self.changes.append(change)
+        if change.changes:
+            self._reference = Reference.of(self.bins, self._counts)
+            self.data.judge_from(since)
 
     def _new_spec(self, moment: Moment, body: SpecBody) -> Published:
         if self.spec is not None and self.spec.spec_hash == body.spec_hash:
             return []
         published: Published = [*self.revisions(), *self._begin_anew(moment, data_only=False)]
-        self.spec, self.bins, self._reference = body, None, None
+        self.spec, self.bins, self._counts, self._reference = body, None, None, None
         return published
 
     def _new_bins(self, moment: Moment, body: BinsBody) -> Published:
         if self.bins is not None and self.bins.bins_id == body.bins_id:
             return []
         published = self._begin_anew(moment, data_only=True)
-        self.bins, self._reference = body, Reference.of(body)
+        self._use(body, ReferenceCounts.of(body))
         return published
+
+    def _use(self, bins: BinsBody, counts: ReferenceCounts) -> None:
+        self.bins, self._counts, self._reference = bins, counts, Reference.of(bins, counts)
 
     def _begin_anew(self, moment: Moment, *, data_only: bool) -> Published:
         """What was found by another spec is no longer known to be so."""
@@ -152,20 +194,32 @@ class ModelFold:
         """All panes below are closed, and no label comes any more for those below `horizon`."""
         verdicts: Published = []
         alerts: dict[tuple[str, int], Alert] = {}  # of one record, only the last of a revision
-        for ready in self.detection.close(below):
-            self.performance.judged(ready.block)
-            if self.data.judges(ready):
-                verdict, alert = self._judge(moment, ready)
-                verdicts.append(verdict)
-                if alert is not None:
-                    alerts[alert.alert_id, alert.revision] = alert
+        for closed in self.detection.close(below):
+            for ready in closed.ready:
+                self.performance.judged(ready.block)
+                if self.data.judges(ready):
+                    verdict, alert = self._judge(moment, ready)
+                    verdicts.append(verdict)
+                    if alert is not None:
+                        alerts[alert.alert_id, alert.revision] = alert
+            self._closed(closed)
         return [*verdicts, *alerts.values(), *self._let_go(horizon)]
+
+    def _closed(self, closed: ClosedPane) -> None:
+        if self._counts is not None:
+            change = self._counts.closed(closed.pane, closed.n, closed.counts)
+            self._compare_anew(change, closed.pane + 1)
 
     def _judge(self, moment: Moment, ready: ReadyBlock) -> tuple[Verdict, Alert | None]:
         assert self.spec is not None  # noqa: S101 - without a spec nothing is counted
         spec = self.spec.spec
         comparisons = judge_block(spec, self._reference, ready)
-        alert = self.data.step(moment, ready, features_only(comparisons))
+        named = THE_REFERENCE if self._reference is None else self._reference.name
+        was_open = self.data.is_open
+        judged = FeaturesJudged(ready, features_only(comparisons), named)
+        alert = self.data.step(moment, judged)
+        if self._counts is not None and self.data.is_open is not was_open:
+            self._counts.resolved() if was_open else self._counts.opened(ready.end)
         verdict = data_verdict(
             spec, self._reference, ready, comparisons, pane_ms=self.pane_ms, at=moment.at
         )
@@ -176,6 +230,8 @@ class ModelFold:
         if self.performance.outlives(horizon):
             last += self.revisions()
         self.performance.drop(horizon, self.detection.earliest)
+        if self._counts is not None:
+            self._counts.drop(horizon)
         return last
 
     def is_forgotten(self, since: int) -> bool:
@@ -199,6 +255,8 @@ class ModelFold:
             "detection": self.detection.snapshot(),
             "data": self.data.snapshot(),
             "error": self.error.snapshot(),
+            "lineages": self.lineages.snapshot(),
+            "counts": None if self._counts is None else self._counts.snapshot(),
             "seqs": dict(self.seqs),
         }
 
@@ -211,11 +269,14 @@ class ModelFold:
             pane_ms,
             Performance.restore(pane_ms, snapshot["performance"]),
             None if spec is None else SpecBody.model_validate(spec),
-            None if bins is None else BinsBody.model_validate(bins),
-            SegmentDeltas.restore(snapshot["segments"]),
-            Detection.restore(snapshot["detection"]),
+            segments=SegmentDeltas.restore(snapshot["segments"]),
+            detection=Detection.restore(snapshot["detection"]),
+            lineages=Lineages.restore(snapshot["lineages"]),
             seqs=dict(snapshot["seqs"]),
         )
+        if bins is not None:
+            body = BinsBody.model_validate(bins)
+            fold._use(body, ReferenceCounts.restore(body, snapshot["counts"]))
         fold.data = DataAlerts.restore(model, snapshot["data"])
         fold.error = ErrorAlerts.restore(model, snapshot["error"])
         return fold

@@ -108,7 +108,7 @@ class Performance:
         first, panes = window
         held = range(first, first + panes)
         if panes > len(self._panes):
-            found: Iterable[int] = (pane for pane in self._panes if pane in held)
+            found: Iterable[int] = sorted(pane for pane in self._panes if pane in held)
         else:
             found = (pane for pane in held if pane in self._panes)
         versions = by_version(self._panes[pane] for pane in found)

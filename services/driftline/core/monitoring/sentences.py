@@ -4,45 +4,55 @@ from collections.abc import Sequence
 from typing import Final
 
 from driftline.core.drift import error_incident
+from driftline.core.monitoring.error_reading import Reading
 from driftline_schemas.alerts import Cause
 
 NAMED: Final = 3  # features that a sentence names; all of them are in the cause
 
 
-def features_drifted(causes: Sequence[Cause], features: int, n: int) -> str:
+def features_drifted(causes: Sequence[Cause], features: int, n: int, reference: str) -> str:
     """Features differ from the reference."""
-    said = f"{len(causes)} of {features} features drifted from the reference over {n} predictions"
+    said = f"{len(causes)} of {features} features drifted from {reference} over {n} predictions"
     return f"{said}: {_named(causes)}"
 
 
-def features_are_back(causes: Sequence[Cause], n: int) -> str:
+def features_are_back(causes: Sequence[Cause], n: int, reference: str) -> str:
     """A block was clean."""
-    return f"no feature differs from the reference over {n} predictions; drifted: {_named(causes)}"
+    return f"no feature differs from {reference} over {n} predictions; drifted: {_named(causes)}"
 
 
-def accuracy_fell(opened: error_incident.Opened) -> str:
-    """The detector fired.
+def error_rose(opened: error_incident.Opened, reading: Reading, lineage: str | None) -> str:
+    """The detector fired on an error of this lineage.
 
     Its window may reach back before the last 1,000 labels: then the rise is one against that, and
-    the accuracy may even lie above the reference.
+    the figure may even be better than the reference.
     """
+    before, since = reading.text(opened.reference), reading.text(opened.value)
     if opened.value >= opened.reference:
-        return (
-            f"errors became more frequent within the last {opened.n} labels: accuracy"
-            f" {opened.value:.2f} since, {opened.reference:.2f} over the last up to 1,000 before"
+        said = (
+            f"{reading.errors_rose} within the last {opened.n} labels: {reading.name}"
+            f" {since} since, {before} over the last up to 1,000 before"
         )
-    return (
-        f"accuracy fell from {opened.reference:.2f} to {opened.value:.2f}"
-        f" over the last {opened.n} labels"
-    )
+    else:
+        worsened = f"{reading.name} {reading.worsened} from {before} to {since}"
+        said = f"{worsened} over the last {opened.n} labels"
+    return said + reading.aside + (f"; {lineage} served" if lineage else "")
 
 
-def accuracy_is_back(resolved: error_incident.Resolved) -> str:
+def error_is_back(resolved: error_incident.Resolved, reading: Reading, takeover: str | None) -> str:
     """Recovered; the labels are those of predictions made since the opening."""
-    return (
-        f"accuracy is back at {resolved.value:.2f} over the last {resolved.n} labels"
-        f" ({resolved.reference:.2f} before the incident)"
+    said = (
+        f"{reading.name} is back at {reading.text(resolved.value)} over the last {resolved.n}"
+        f" labels ({reading.text(resolved.reference)} before the incident)"
     )
+    return said + reading.aside + (f", after {takeover}" if takeover else "")
+
+
+def took_over(lineage: str | None, former: str | None) -> str | None:
+    """Another lineage serves than when the incident opened."""
+    if lineage is None or lineage == former:
+        return None
+    return f"{lineage} took over from {former}" if former else f"{lineage} took over"
 
 
 def _named(causes: Sequence[Cause]) -> str:

@@ -22,10 +22,16 @@ class Tally:
     classes: int = 0  # labelled, prediction and label are classes
     wrong: int = 0  # of these
     numbers: int = 0  # labelled, prediction and label are numbers
-    error: float = 0.0  # sum of |label - prediction| over these
+    error: float = 0.0  # sum of |label - prediction| over these, but for `lost`
     mixed: int = 0  # labelled, but one is a class and the other a number
     corrections: int = 0
     changed_at: int = 0
+    lost: float = 0.0  # what rounding took from `error`: a correction must give the sum of before
+
+    @property
+    def mean_error(self) -> float:
+        """Mean |label - prediction|; raises ZeroDivisionError for no numbers."""
+        return max(0.0, self.error + self.lost) / self.numbers
 
     @property
     def labelled(self) -> int:
@@ -45,7 +51,16 @@ class Tally:
             self.mixed += times
         else:
             self.numbers += times
-            self.error += times * min(abs(label - prediction), LARGEST_ERROR)
+            self._add_error(times * min(abs(label - prediction), LARGEST_ERROR))
+
+    def _add_error(self, error: float) -> None:
+        # Neumaier's summation: a label of 1e18 that is corrected leaves nothing behind.
+        total = self.error + error
+        if abs(self.error) >= abs(error):
+            self.lost += (self.error - total) + error
+        else:
+            self.lost += (error - total) + self.error
+        self.error = total
 
     def correct(self, prediction: Output, previous: Output, label: Output) -> None:
         """Put a label in the place of the previous one."""
@@ -59,7 +74,8 @@ class Tally:
         self.classes += other.classes
         self.wrong += other.wrong
         self.numbers += other.numbers
-        self.error += other.error
+        self._add_error(other.error)
+        self.lost += other.lost
         self.mixed += other.mixed
         self.corrections += other.corrections
         self.changed_at = max(self.changed_at, other.changed_at)

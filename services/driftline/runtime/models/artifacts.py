@@ -24,6 +24,10 @@ class ArtifactError(DriftlineError):
     """Bytes could not be kept or are not there as they were; the message is one sentence."""
 
 
+class ArtifactUnavailableError(ArtifactError):
+    """The store does not answer now; the bytes may be there all the same."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArtifactStore:
     """Bytes by content address under `url`: a path, file://, s3://, gs://, memory://, ..."""
@@ -44,13 +48,17 @@ class ArtifactStore:
     def put(self, payload: bytes) -> Artifact:
         """Keep the bytes; the same ones twice are kept once. Raises ArtifactError."""
         digest = sha256(payload).hexdigest()
-        artifact = Artifact(uri=f"{self.url}/{_name(digest)}", sha256=digest, bytes=len(payload))
+        artifact = self.place(digest, len(payload))
         try:
             if not self._has(artifact):
                 self._write(f"{self._root}/{_name(digest)}", payload)
         except OSError as error:
-            raise ArtifactError(_sentence("write", artifact, error)) from error
+            raise ArtifactUnavailableError(_sentence("write", artifact, error)) from error
         return artifact
+
+    def place(self, digest: str, size: int) -> Artifact:
+        """Where these bytes lie, or would."""
+        return Artifact(uri=f"{self.url}/{_name(digest)}", sha256=digest, bytes=size)
 
     def get(self, artifact: Artifact) -> bytes:
         """The bytes, checked. Raises ArtifactError where they are gone, damaged or too long."""
@@ -63,10 +71,19 @@ class ArtifactStore:
                 f"artifact {artifact.uri} is gone: rebuild it from the journal"
             ) from None
         except OSError as error:
-            raise ArtifactError(_sentence("read", artifact, error)) from error
+            raise ArtifactUnavailableError(_sentence("read", artifact, error)) from error
         if len(payload) != artifact.bytes or sha256(payload).hexdigest() != artifact.sha256:
             raise ArtifactError(f"artifact {artifact.uri} is damaged: rebuild it from the journal")
         return payload
+
+    def remove(self, digest: str) -> None:
+        """Let the bytes of this sha256 go, if they are there. Raises ArtifactUnavailableError."""
+        try:
+            self._files.rm_file(f"{self._root}/{_name(digest)}")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ArtifactUnavailableError(f"cannot remove {digest}: {error}") from error
 
     def _has(self, artifact: Artifact) -> bool:
         """Whether all of it lies there; a shorter file is what a crash left of it."""

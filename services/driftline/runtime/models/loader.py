@@ -18,7 +18,7 @@ from driftline.core.learning.state_hash import state_hash
 from driftline.core.learning.versions import Dumped, Manifest
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.models.names import NAMES
-from driftline.runtime.models.pickling import dump
+from driftline.runtime.models.pickling import UnwritableModelError, dump
 from driftline.runtime.models.scanning import scan
 
 T = TypeVar("T")
@@ -46,6 +46,10 @@ class SafeCodec:
     def dump(self, model: OnlineModel) -> Dumped:
         """Bytes and manifest. Raises UnwritableModelError where the loader would refuse them."""
         dumped = dump(model)
+        if dumped.manifest.size > self.max_bytes:
+            raise UnwritableModelError(
+                f"the model has {dumped.manifest.size:,} bytes, more than {self.max_bytes:,}"
+            )
         self._remember(dumped.manifest)
         return dumped
 
