@@ -16,15 +16,15 @@ LOOKED_AT: Final = 1_000  # rows that tell the kind of a column when no spec doe
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The roles of a file's columns."""
+    """The roles of a file's columns. Without one of predictions, a scorer is asked for them."""
 
     kinds: Mapping[str, FeatureKind]
-    prediction: str
+    prediction: str | None
     label: str | None
     task: Task
 
     def needed(self) -> list[str]:
-        return [*self.kinds, self.prediction, *([self.label] if self.label else [])]
+        return [*self.kinds, *filter(None, (self.prediction, self.label))]
 
 
 def recorded_rows(path: Path, columns: Columns) -> Iterator[Row]:
@@ -36,7 +36,9 @@ def recorded_rows(path: Path, columns: Columns) -> Iterator[Row]:
             features={
                 name: feature_value(kind, fields[name]) for name, kind in columns.kinds.items()
             },
-            prediction=output_value(columns.task, fields[columns.prediction]),
+            prediction=output_value(columns.task, fields[columns.prediction])
+            if columns.prediction
+            else None,
             label=output_value(columns.task, text) if text else None,
         )
 

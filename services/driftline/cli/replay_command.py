@@ -20,7 +20,7 @@ from rich.text import Text
 from driftline.cli.console import Brokers, Json, Prefix, note, notes, put, put_json, settings_of
 from driftline.cli.errors import CommandError
 from driftline.cli.recorded_rows import Columns, guessed_kinds, recorded_rows
-from driftline.cli.replay import Delay, Replay, within
+from driftline.cli.replay import App, Delay, Replay, within
 from driftline.cli.spec_file import load_spec
 from driftline.cli.tables import count_rows, stem
 from driftline.runtime.settings import Settings, parse_duration
@@ -60,6 +60,12 @@ def replay(
     model: Annotated[str | None, typer.Option(help="Model (default: the spec's).")] = None,
     model_version: Annotated[str, typer.Option(help="Version that made the predictions.")] = "1",
     prediction: Annotated[str | None, typer.Option(help="Column of the predictions.")] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="Ask this scorer for the predictions.", metavar="URL")
+    ] = None,
+    scorer_token: Annotated[
+        str | None, typer.Option(envvar="DRIFTLINE_SCORER_TOKEN", hidden=True)
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
     label_delay: Annotated[
         Delay, typer.Option(parser=parse_delay, metavar="100rows|30s", help="Labels come later.")
@@ -85,13 +91,13 @@ def replay(
     name = model or (wanted.model if wanted else None)
     if name is None:
         raise CommandError("Which model is it? Give --spec or --model.")
-    columns = _columns(file, wanted, prediction, label)
+    columns = _columns(file, wanted, prediction, label, asks=scorer is not None)
     rows = within(recorded_rows(file, columns), from_row, to_row)
     started = monotonic()
     with _client(settings, columns) as client:
         play = Replay(
             rows=rows,
-            app=client,
+            app=_app(client, scorer, scorer_token),
             model=name,
             name=NOT_IN_IDS.sub("_", ids or stem(file))[:100],
             model_version=model_version,
@@ -104,18 +110,37 @@ def replay(
 
 
 def _columns(
-    file: Path, spec: ModelSpec | None, prediction: str | None, label: str | None
+    file: Path,
+    spec: ModelSpec | None,
+    prediction: str | None,
+    label: str | None,
+    *,
+    asks: bool,
 ) -> Columns:
     reference = spec.reference if spec else None
-    prediction = prediction or (reference.prediction if reference else None)
-    if prediction is None:
-        raise CommandError("Which column holds the predictions? Give --prediction.")
+    if asks:
+        if prediction is not None:
+            raise CommandError("Predictions come from a column or from a scorer: give one of both.")
+    else:
+        prediction = prediction or (reference.prediction if reference else None)
+        if prediction is None:
+            raise CommandError("Where do the predictions come from? Give --prediction or --scorer.")
     label = label or (reference.label if reference else None)
     if spec is not None:
         kinds = {feature.name: feature.kind for feature in spec.features}
         return Columns(kinds, prediction, label, spec.task)
-    others = [prediction, *([label] if label else [])]
+    others = list(filter(None, (prediction, label)))
     return Columns(guessed_kinds(file, others), prediction, label, "multiclass")
+
+
+def _app(client: Driftline, scorer: str | None, token: str | None) -> App:
+    """What publishes: the client itself, or one that asks a scorer for each prediction."""
+    if scorer is None:
+        return client
+    # httpx comes with the extra `services`; a plain replay does without.
+    from driftline.cli.asking import AskingApp, Scorer
+
+    return AskingApp(Scorer(scorer, token), client)
 
 
 def _client(settings: Settings, columns: Columns) -> Driftline:

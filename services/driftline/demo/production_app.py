@@ -12,16 +12,14 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic, sleep
 
-import httpx
 import orjson
 
+from driftline.cli.asking import Scorer
 from driftline.demo import segments
 from driftline.demo.champion import train
 from driftline.sdk import Driftline
 
 Predict = Callable[[int, segments.Features], None]
-PATIENCE_SECONDS = 20.0  # a scorer that does not answer is asked again
-AGAIN_SECONDS = 0.05
 
 
 def main() -> None:
@@ -64,27 +62,12 @@ def has_its_own(app: Driftline, known: list[tuple[segments.Features, str]], seed
 
 def asks(scorer: str) -> Predict:
     """Predictions by HTTP; the scorer publishes them."""
-    client = httpx.Client(base_url=scorer, timeout=5.0)
+    client = Scorer(scorer)
 
     def predict(row: int, features: segments.Features) -> None:
-        body: dict[str, object] = {
-            "prediction_id": segments.prediction_id(row),
-            "features": features,
-        }
-        give_up = monotonic() + PATIENCE_SECONDS
-        while (status := _status(client, body)) != httpx.codes.OK:
-            if monotonic() > give_up:
-                sys.exit(f"the scorer at {scorer} answers row {row} with {status}")
-            sleep(AGAIN_SECONDS)
+        client.predict(segments.MODEL, segments.prediction_id(row), features)
 
     return predict
-
-
-def _status(client: httpx.Client, body: dict[str, object]) -> int | str:
-    try:
-        return client.post(f"/v1/models/{segments.MODEL}:predict", json=body).status_code
-    except httpx.TransportError as error:
-        return repr(error)
 
 
 def stream(

@@ -1,0 +1,107 @@
+"""The stream from its first row to its last, and what is waited for before and after it."""
+
+from time import monotonic
+
+import httpx
+
+from driftline.cli.rollback import scorers_of, told
+from driftline.cli.sending import Registry
+from driftline.demo import segments
+from driftline.demo.observer import Observer
+from driftline.demo.plan import Plan
+from driftline.demo.receiver import Receiver
+from driftline.demo.roles import Processes
+from driftline.demo.setting_up import PANE_SECONDS
+from driftline.demo.show import Show
+from driftline.demo.takeovers import promoting
+from driftline.runtime.errors import DriftlineError
+from driftline.runtime.settings import load
+from driftline_schemas.alerts import Alert
+
+START_SECONDS = 120.0
+SETTLE_SECONDS = 45.0
+CHANNELS = 2
+
+
+def play(
+    observer: Observer, processes: Processes, plan: Plan, source: list[str], show: Show
+) -> None:
+    """The app from its first row to its last; the learner is killed where the plan says so."""
+    show.fault(plan.fault)
+    window = plan.fault or segments.Fault(0, 0)
+    arguments = [*map(str, (window.first, window.last, plan.rate)), *source]
+    app = processes.start("app", ["driftline.demo.production_app", *arguments])
+    kills = plan.kill_rows()
+    with show.progress(segments.STREAMED_ROWS) as advance:
+        while app.poll() is None:
+            _follow(observer, processes, show, 0.5)
+            advance(len(observer.seen.rows))
+            if kills and len(observer.seen.rows) >= kills[0]:
+                processes.kill_and_restart("learner")
+                show.step(f"killed the learner at row {kills.pop(0) + segments.KNOWN_ROWS}")
+
+
+def await_champion(scorer: str, observer: Observer, processes: Processes, show: Show) -> None:
+    """The learner makes the champion from its file, the registry deploys it, the scorer serves."""
+    give_up = monotonic() + START_SECONDS
+    while not _serves(scorer):
+        if monotonic() > give_up:
+            raise DriftlineError(
+                f"no champion is served after {START_SECONDS:g} s; the learner's log says:"
+                f" {processes.log_of('learner-1')}"
+            )
+        _follow(observer, processes, show, 0.2)
+    show.step(f"the champion is trained and served at {scorer}")
+
+
+def _serves(scorer: str) -> bool:
+    try:
+        answer = httpx.get(f"{scorer}/v1/models", timeout=2.0)
+    except httpx.TransportError:
+        return False
+    return answer.status_code == httpx.codes.OK and any(
+        model["model"] == segments.MODEL and model["served"] for model in answer.json()
+    )
+
+
+def _follow(observer: Observer, processes: Processes, show: Show, seconds: float) -> None:
+    for event in observer.poll(seconds):
+        row = observer.seen.row_at(event.at)
+        if isinstance(event, Alert):
+            show.alert(event, row)
+        elif event.action == "gate_evaluated" and "deployed" in event.body:
+            show.takeover(event, row)
+    if dead := processes.dead():
+        raise DriftlineError(f"{dead} ended by itself; its log says: {processes.log_of(dead)}")
+
+
+def settle(observer: Observer, processes: Processes, receiver: Receiver, show: Show) -> None:
+    """Until every label is joined and every alert delivered in both channels."""
+    give_up = monotonic() + SETTLE_SECONDS
+    expected = segments.STREAMED_ROWS - segments.LABEL_DELAY
+    quiet_since = monotonic()
+    while monotonic() < give_up:
+        known = len(observer.seen.alerts)
+        _follow(observer, processes, show, 0.5)
+        if len(observer.seen.alerts) != known:
+            quiet_since = monotonic()
+        joined = len(observer.seen.labelled) >= expected
+        sent = len(observer.seen.sent) >= CHANNELS * len(observer.seen.alerts)
+        if joined and sent and monotonic() - quiet_since > 2 * PANE_SECONDS + 3:
+            return
+    show.step("some labels or deliveries did not come in time; the summary says which")
+
+
+def take_back(observer: Observer, show: Show) -> float | None:
+    """As an operator would: what served before serves again. Seconds until the scorer says so."""
+    if not any(promoting(observer.seen)):
+        return None
+    settings, began = load(), monotonic()
+    registry = Registry(settings)
+    fact = registry.send(
+        "rollback", {"model": segments.MODEL}, actor="demo", reason="to show that it is quick"
+    )
+    scorers = scorers_of(settings, segments.MODEL, fact.body["deployed"]["version_id"])
+    seconds = round(monotonic() - began, 2)
+    show.step(f"rolled back to {fact.body['name']} in {seconds} s; {told(scorers)}")
+    return seconds if scorers["complete"] else None
