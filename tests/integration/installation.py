@@ -5,22 +5,20 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import orjson
 import redis
-from confluent_kafka import (
-    Consumer,
-    ConsumerGroupTopicPartitions,
-    KafkaException,
-    TopicPartition,
-)
-from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import Consumer
+from confluent_kafka import TopicPartition as Place
+from kafka import TopicPartition
+from kafka.admin import KafkaAdminClient, OffsetSpec
+from kafka.errors import KafkaError
 
 from driftline.cli.apply import apply_spec, make_bins
 from driftline.cli.spec_file import load_spec
@@ -41,6 +39,7 @@ from tests.verifier.traffic import Model, reference_rows
 INPUTS: Mapping[str, tuple[Topic, ...]] = {
     "joiner": (PREDICTIONS, LABELS),
     "monitor": (JOURNAL,),
+    "learner": (JOURNAL,),
     "alerter": (ALERTS,),
     "registry": (REGISTRY_COMMANDS,),
 }
@@ -128,31 +127,34 @@ class Installation:
 
     def ends(self, topics: tuple[Topic, ...]) -> dict[tuple[str, int], int]:
         """End offsets of the topics' partitions."""
-        admin = self._admin()
-        wanted = {
-            TopicPartition(topic.full_name(self.prefix), p): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        wanted: dict[TopicPartition, Any] = {
+            TopicPartition(topic.full_name(self.prefix), p): OffsetSpec.LATEST
             for topic in topics
             for p in range(topic.partitions)
         }
-        give_up = monotonic() + PATIENCE_SECONDS
-        while monotonic() < give_up:
-            found = admin.list_offsets(wanted)
-            try:
-                return {(tp.topic, tp.partition): f.result().offset for tp, f in found.items()}
-            except KafkaException:  # the leader of a new topic, or after a restart, is known late
-                sleep(0.5)
-        raise AssertionError("the broker does not say its end offsets")
+        found = self._asked(lambda admin: admin.list_partition_offsets(wanted))
+        return {(tp.topic, tp.partition): place.offset for tp, place in found.items()}
 
     def committed(self, role: str) -> dict[tuple[str, int], int]:
         """Committed offsets of the role's group."""
         group = consumer_group(self.prefix, role)
-        admin = self._admin()
-        futures = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-        partitions = futures[group].result().topic_partitions
-        return {(tp.topic, tp.partition): tp.offset for tp in partitions if tp.offset >= 0}
+        found = self._asked(lambda admin: admin.list_group_offsets(group)).get(group, {})
+        return {(tp.topic, tp.partition): place.offset for tp, place in found.items()}
 
-    def _admin(self) -> AdminClient:
-        return _admin(self.servers.brokers)
+    def _asked(self, question: Callable[[KafkaAdminClient], Any]) -> Any:
+        """The broker's answer, however long it takes to come back. (An admin client of librdkafka
+        that lives through a restart of the broker does not find its partitions' leaders again.)"""
+        give_up = monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                admin = KafkaAdminClient(bootstrap_servers=self.servers.brokers)
+                try:
+                    return question(admin)
+                finally:
+                    admin.close()
+            except KafkaError:
+                assert monotonic() < give_up, "the broker does not answer"
+                sleep(0.5)
 
     def saved(self, role: str) -> dict[tuple[str, int], int]:
         """Offsets that Redis holds for the role."""
@@ -184,7 +186,7 @@ class Installation:
             }
         )
         name = topic.full_name(self.prefix)
-        consumer.assign([TopicPartition(name, p, 0) for p in range(topic.partitions)])
+        consumer.assign([Place(name, p, 0) for p in range(topic.partitions)])
         records, ended = [], 0
         while ended < topic.partitions:
             for message in consumer.consume(1_000, 0.2):
@@ -200,12 +202,6 @@ class Installation:
         for process in self.running.values():
             process.kill()
             process.wait()
-
-
-@cache
-def _admin(brokers: str) -> AdminClient:
-    """One for all questions: hundreds that come and go under a broker outage crashed librdkafka."""
-    return AdminClient({"bootstrap.servers": brokers, "log_level": 0})
 
 
 @contextmanager

@@ -96,8 +96,8 @@ def take_back(observer: Observer, show: Show) -> float | None:
     """As an operator would: what served before serves again. Seconds until the scorer says so."""
     if not any(promoting(observer.seen)):
         return None
-    settings, began = load(), monotonic()
-    registry = Registry(settings)
+    settings = load()
+    registry, began = Registry(settings), monotonic()
     fact = registry.send(
         "rollback", {"model": segments.MODEL}, actor="demo", reason="to show that it is quick"
     )

@@ -28,7 +28,7 @@ def servers(stack: ExitStack, show: Show) -> dict[str, str]:
     if brokers := os.environ.get("DRIFTLINE_BROKERS"):
         show.step(f"using the broker at {brokers}")
         redis = os.environ.get("DRIFTLINE_REDIS_URL", "redis://127.0.0.1:6379/0")
-        prefix = f"demo-{secrets.token_hex(4)}"
+        prefix = os.environ.get("DRIFTLINE_TOPIC_PREFIX") or f"demo-{secrets.token_hex(4)}"
     else:
         show.step("starting a real Kafka and a real Redis (the first time their parts are fetched)")
         servers = stack.enter_context(local_servers())

@@ -22,7 +22,7 @@ pipelines:
 {SOFTMAX}  tree:
 {TREE}champion: frozen
 train:
-  frozen: {{file: {ROWS}, passes: 20, seed: {{seed}}}}
+  frozen: {{file: {ROWS}, passes: 20, seed: SEED}}
 warm:
   softmax: {{file: {ROWS}}}
   tree: {{file: {ROWS}}}
@@ -45,7 +45,7 @@ def write_spec(folder: Path, *, learns: bool, seed: int) -> Path:
     spec.write_text(
         f"model: {segments.MODEL}\ntask: multiclass\nfeatures:\n{features}\n"
         f"reference: {{file: {ROWS}, label: class}}\n"
-        + (LEARNING.format(seed=seed) if learns else ""),
+        + (LEARNING.replace("SEED", str(seed)) if learns else ""),
         encoding="utf-8",
     )
     return spec

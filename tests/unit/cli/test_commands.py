@@ -147,7 +147,7 @@ def test_replay_asks_for_what_it_needs(folder: Path) -> None:
     rows = folder / "reference.csv"
     assert failure("replay", rows) == "Which model is it? Give --spec or --model."
     assert failure("replay", rows, "--model", "m") == (
-        "Which column holds the predictions? Give --prediction."
+        "Where do the predictions come from? Give --prediction or --scorer."
     )
     assert failure("replay", rows, "--model", "m", "--prediction", "predictd") == (
         f"{rows} has no column 'predictd': did you mean 'predicted'?"
