@@ -119,7 +119,8 @@ class MonitorState(BasicState[bytes]):
         self._counted_conflicts = self.fold.conflicts
 
     def _log_references(self) -> None:
-        for model, change in self.fold.reference_changes():
+        changes = self.fold.reference_changes()
+        for model, change in changes if self.ready() else ():
             log.info("reference_counts", model=model, outcome=change.outcome, n=change.n)
 
     def changed(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from driftline.monitor.published import MemoryAlerts, still_open
 from driftline.monitor.state import Monitors, MonitorState
@@ -112,6 +113,24 @@ async def test_a_restart_from_a_checkpoint_publishes_what_one_life_would(cut_aft
     assert {
         (v.verdict_id, v.revision): v for v in first.verdicts() + second.verdicts()
     }.items() >= {(v.verdict_id, v.revision): v for v in whole.verdicts()}.items()
+
+
+async def test_what_an_acceptance_came_to_is_logged_once() -> None:
+    written = Journal()
+    written.entries += journal(HIGH, HIGH, HIGH)
+    written.accept_drift(START + 4 * PANE, 2, range(START, START + PANE))
+    written.accept_drift(START + 4 * PANE, 3, range(START + 9 * PANE, START + 20 * PANE))
+    state = await Process().open()
+    with capture_logs() as logs:
+        state.apply(TOPIC, records(written.entries))
+        state.apply(TOPIC, [])
+    said = [(log["model"], log["outcome"], log["n"]) for log in logs]
+    assert said == [("m", "taken", 200), ("m", "too_few", 0)]
+    end = written.entries[-1].offset + 1
+    rebuilt = await Process().open(committed={TOPIC: end + 9}, end=end)
+    with capture_logs() as logs:
+        rebuilt.apply(TOPIC, records(written.entries))
+    assert not [log for log in logs if log["event"] == "reference_counts"]
 
 
 @pytest.mark.parametrize("chunk", [1, 2, 5])

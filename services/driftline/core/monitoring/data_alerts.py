@@ -67,14 +67,8 @@ class DataAlerts:
     def is_open(self) -> bool:
         return self._incident.is_open
 
-    def judge_from(self, pane: int) -> None:
-        """Blocks are compared with other counts from this pane on: only those that begin there
-        or later."""
-        self._incident.judge_from(pane)
-
     def judges(self, ready: ReadyBlock) -> bool:
-        """Whether the block is to be judged: it is not if it holds drift that is over, or is older
-        than the counts that it would be compared with."""
+        """Whether the block is to be judged (it is not if it holds drift that is over)."""
         return self._incident.judges(ready.block.start_index)
 
     def step(self, moment: Moment, found: FeaturesJudged) -> Alert | None:

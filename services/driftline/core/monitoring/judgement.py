@@ -15,7 +15,6 @@ from driftline.core.drift.budget import alpha
 from driftline.core.drift.counts import Counts
 from driftline.core.drift.two_sample import Comparison, compare
 from driftline.core.monitoring.detection import ReadyBlock
-from driftline.core.monitoring.reference_counts import ReferenceCounts
 from driftline.core.reference import bins_of
 from driftline_schemas.control import BinsBody
 from driftline_schemas.spec import PREDICTION_SCOPE, ModelSpec
@@ -35,18 +34,17 @@ class Reference:
     name: str
 
     @classmethod
-    def of(cls, body: BinsBody, counted: ReferenceCounts) -> "Reference":
+    def of(cls, body: BinsBody, name: str, own: Mapping[str, Counts]) -> "Reference":
         """The bins of a `bins` control record, with its counts or those that took their place."""
         features = body.features.items()
         described = {name: bins for name, bins in features if name != PREDICTION_SCOPE}
         if body.prediction is not None:
             described[PREDICTION_SCOPE] = body.prediction
-        own = counted.by_scope()
         scopes = {
             name: (bins_of(bins), own[name] if name in own else np.array(bins.reference, np.int64))
             for name, bins in described.items()
         }
-        return cls(body.bins_id, scopes, counted.name)
+        return cls(body.bins_id, scopes, name)
 
     def judge(self, scope: str, counts: Mapping[str, Counts], level: float) -> Comparison:
         """Compare one scope of a block with the reference at the level alpha."""

@@ -12,15 +12,15 @@ from driftline.core.monitoring.data_alerts import DataAlerts, FeaturesJudged
 from driftline.core.monitoring.detection import ClosedPane, Detection, ReadyBlock
 from driftline.core.monitoring.error_alerts import ErrorAlerts
 from driftline.core.monitoring.judgement import (
-    Reference,
     data_verdict,
     features_only,
     judge_block,
 )
-from driftline.core.monitoring.lineages import Lineages, family
+from driftline.core.monitoring.lineages import Lineages
 from driftline.core.monitoring.performance import Performance
 from driftline.core.monitoring.records import Labelled
-from driftline.core.monitoring.reference_counts import THE_REFERENCE, Change, ReferenceCounts
+from driftline.core.monitoring.reference_counts import Change
+from driftline.core.monitoring.references import THE_REFERENCE, References
 from driftline.core.monitoring.segment_deltas import SegmentDeltas
 from driftline_schemas.alerts import Alert
 from driftline_schemas.control import (
@@ -54,7 +54,6 @@ class ModelFold:
     pane_ms: int
     performance: Performance
     spec: SpecBody | None = None
-    bins: BinsBody | None = None
     segments: SegmentDeltas = field(default_factory=SegmentDeltas)
     detection: Detection = field(default_factory=Detection)
     data: DataAlerts = field(init=False)
@@ -62,8 +61,7 @@ class ModelFold:
     lineages: Lineages = field(default_factory=Lineages)
     seqs: dict[str, int] = field(default_factory=dict)  # highest fact, by action
     changes: list[Change] = field(default_factory=list)  # of the reference, for the log
-    _counts: ReferenceCounts | None = None  # None: no bins
-    _reference: Reference | None = None
+    references: References | None = None  # None: no bins
 
     def __post_init__(self) -> None:
         self.data, self.error = DataAlerts.of(self.model), ErrorAlerts.of(self.model)
@@ -88,10 +86,8 @@ class ModelFold:
         if self.spec is None:
             return False
         classes = self.spec.spec.task != "regression"
-        return (isinstance(record.prediction, str), isinstance(record.label, str)) != (
-            classes,
-            classes,
-        )
+        are_classes = isinstance(record.prediction, str), isinstance(record.label, str)
+        return are_classes != (classes, classes)
 
     def _covered(self, alert: Alert) -> Alert:
         covered = alert.model_copy(update={"coverage": self.performance.coverage()})
@@ -113,9 +109,10 @@ class ModelFold:
             return
         pane = delta.pane // self.pane_ms
         self.performance.predicted(pane, delta.model_version, delta.n, moment.at)
-        if self.spec is None or delta.bins_id != (self.bins.bins_id if self.bins else None):
+        bins_id = None if self.references is None else self.references.bins.bins_id
+        if self.spec is None or delta.bins_id != bins_id:
             return
-        if self.bins is None:
+        if bins_id is None:
             delta = delta._replace(counts={})
         self.detection.add(max(pane, first_open), delta, moment.position[2])
 
@@ -129,52 +126,42 @@ class ModelFold:
         if isinstance(record, BinsControl) and record.seq >= self.seqs.get("spec", 0):
             return self._new_bins(moment, record.body)
         if isinstance(record, DeployedControl):
-            self._deployed(record.body)
-        elif isinstance(record, AcceptDriftControl):
+            self._deployed(moment, record.body)
+        elif isinstance(record, AcceptDriftControl) and record.seq > self.seqs.get("spec", 0):
             self._accepted(record.body)
         return []
 
-    def _deployed(self, body: DeployedBody) -> None:
-        former = self.lineages.serving
+    def _deployed(self, moment: Moment, body: DeployedBody) -> None:
+        left = self.lineages.serving
         self.lineages.deployed(body)
-        if self._counts is None or former is None or family(former) == family(body.lineage):
-            return
-        change = self._counts.took_over(family(former), family(body.lineage))
-        self._compare_anew(change, self.detection.next_pane)
+        if self.references is not None and left is not None:
+            pane = max(moment.at // self.pane_ms, self.detection.next_pane)
+            self._note(self.references.took_over(left, body.lineage, pane))
 
     def _accepted(self, body: AcceptDriftBody) -> None:
-        if self.bins is None or self._counts is None or body.bins_id != self.bins.bins_id:
-            self.changes.append(Change("other_bins"))
-            return
-        panes = body.from_pane // self.pane_ms, body.to_pane // self.pane_ms
-        self._compare_anew(self._counts.accept(*panes), self.detection.next_pane)
+        if self.references is None or body.bins_id != self.references.bins.bins_id:
+            self._note(Change("other_bins"))
+        else:
+            panes = range(body.from_pane // self.pane_ms, body.to_pane // self.pane_ms)
+            self._note(self.references.accept(panes, self.detection.next_pane))
 
-    def _compare_anew(self, change: Change | None, since: int) -> None:
-        """Note what a change came to. Blocks that hold older panes are not judged by new counts:
-        some made them, and others may hold what was normal before."""
-        if change is None or self.bins is None or self._counts is None:
-            return
-        self.changes.append(change)
-        if change.changes:
-            self._reference = Reference.of(self.bins, self._counts)
-            self.data.judge_from(since)
+    def _note(self, change: Change | None) -> None:
+        if change is not None:
+            self.changes.append(change)
 
     def _new_spec(self, moment: Moment, body: SpecBody) -> Published:
         if self.spec is not None and self.spec.spec_hash == body.spec_hash:
             return []
         published: Published = [*self.revisions(), *self._begin_anew(moment, data_only=False)]
-        self.spec, self.bins, self._counts, self._reference = body, None, None, None
+        self.spec, self.references = body, None
         return published
 
     def _new_bins(self, moment: Moment, body: BinsBody) -> Published:
-        if self.bins is not None and self.bins.bins_id == body.bins_id:
+        if self.references is not None and self.references.bins.bins_id == body.bins_id:
             return []
         published = self._begin_anew(moment, data_only=True)
-        self._use(body, ReferenceCounts.of(body))
+        self.references = References.of(body)
         return published
-
-    def _use(self, bins: BinsBody, counts: ReferenceCounts) -> None:
-        self.bins, self._counts, self._reference = bins, counts, Reference.of(bins, counts)
 
     def _begin_anew(self, moment: Moment, *, data_only: bool) -> Published:
         """What was found by another spec is no longer known to be so."""
@@ -197,7 +184,7 @@ class ModelFold:
         for closed in self.detection.close(below):
             for ready in closed.ready:
                 self.performance.judged(ready.block)
-                if self.data.judges(ready):
+                if self._judges(ready):
                     verdict, alert = self._judge(moment, ready)
                     verdicts.append(verdict)
                     if alert is not None:
@@ -205,23 +192,27 @@ class ModelFold:
             self._closed(closed)
         return [*verdicts, *alerts.values(), *self._let_go(horizon)]
 
+    def _judges(self, ready: ReadyBlock) -> bool:
+        known = self.references is None or self.references.hold(ready)
+        return known and self.data.judges(ready)
+
     def _closed(self, closed: ClosedPane) -> None:
-        if self._counts is not None:
-            change = self._counts.closed(closed.pane, closed.n, closed.counts)
-            self._compare_anew(change, closed.pane + 1)
+        if self.references is not None:
+            self._note(self.references.closed(closed))
 
     def _judge(self, moment: Moment, ready: ReadyBlock) -> tuple[Verdict, Alert | None]:
         assert self.spec is not None  # noqa: S101 - without a spec nothing is counted
         spec = self.spec.spec
-        comparisons = judge_block(spec, self._reference, ready)
-        named = THE_REFERENCE if self._reference is None else self._reference.name
+        reference = None if self.references is None else self.references.of_block(ready)
+        comparisons = judge_block(spec, reference, ready)
+        named = THE_REFERENCE if reference is None else reference.name
         was_open = self.data.is_open
         judged = FeaturesJudged(ready, features_only(comparisons), named)
         alert = self.data.step(moment, judged)
-        if self._counts is not None and self.data.is_open is not was_open:
-            self._counts.resolved() if was_open else self._counts.opened(ready.end)
+        if self.references is not None and self.data.is_open is not was_open:
+            self.references.incident(ready, is_open=not was_open)
         verdict = data_verdict(
-            spec, self._reference, ready, comparisons, pane_ms=self.pane_ms, at=moment.at
+            spec, reference, ready, comparisons, pane_ms=self.pane_ms, at=moment.at
         )
         return verdict, alert
 
@@ -230,8 +221,8 @@ class ModelFold:
         if self.performance.outlives(horizon):
             last += self.revisions()
         self.performance.drop(horizon, self.detection.earliest)
-        if self._counts is not None:
-            self._counts.drop(horizon)
+        if self.references is not None:
+            self.references.drop(horizon)
         return last
 
     def is_forgotten(self, since: int) -> bool:
@@ -250,20 +241,19 @@ class ModelFold:
         return {
             "performance": self.performance.snapshot(),
             "spec": _fragment(self.spec),
-            "bins": _fragment(self.bins),
+            "references": None if self.references is None else self.references.snapshot(),
             "segments": self.segments.snapshot(),
             "detection": self.detection.snapshot(),
             "data": self.data.snapshot(),
             "error": self.error.snapshot(),
             "lineages": self.lineages.snapshot(),
-            "counts": None if self._counts is None else self._counts.snapshot(),
             "seqs": dict(self.seqs),
         }
 
     @classmethod
     def restore(cls, model: str, pane_ms: int, snapshot: Mapping[str, Any]) -> Self:
         """The state that `snapshot` gave."""
-        spec, bins = snapshot["spec"], snapshot["bins"]
+        spec, references = snapshot["spec"], snapshot["references"]
         fold = cls(
             model,
             pane_ms,
@@ -273,14 +263,12 @@ class ModelFold:
             detection=Detection.restore(snapshot["detection"]),
             lineages=Lineages.restore(snapshot["lineages"]),
             seqs=dict(snapshot["seqs"]),
+            references=None if references is None else References.restore(references),
         )
-        if bins is not None:
-            body = BinsBody.model_validate(bins)
-            fold._use(body, ReferenceCounts.restore(body, snapshot["counts"]))
         fold.data = DataAlerts.restore(model, snapshot["data"])
         fold.error = ErrorAlerts.restore(model, snapshot["error"])
         return fold
 
 
-def _fragment(body: SpecBody | BinsBody | None) -> orjson.Fragment | None:
+def _fragment(body: SpecBody | None) -> orjson.Fragment | None:
     return None if body is None else orjson.Fragment(body.model_dump_json())

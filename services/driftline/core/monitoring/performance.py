@@ -6,7 +6,7 @@ called. A revision's number is a sum that rises with every change, and its time 
 change, so whenever a fold of the journal is asked, the same revision says the same.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
@@ -21,6 +21,7 @@ from driftline_schemas.verdicts import Verdict
 
 MONTHS_KEPT: Final = 240  # history may be replayed into any of them
 Block = tuple[int, int]  # first pane, number of panes
+_Place = tuple[dict[int, Versions], set[int], int]  # tallies, which of them changed, a key
 
 
 @dataclass(slots=True)
@@ -57,21 +58,16 @@ class Performance:
                 tally.changed_at = max(tally.changed_at, at)
                 changed.add(key)
 
-    def _changed(self, pane: int, version: str, at: int) -> Iterator[Tally]:
+    def _changed(self, pane: int, version: str, at: int) -> list[Tally]:
         """The tallies that hold a pane; they are marked as changed."""
-        for tallies, changed, key in self._places(pane):
-            tally = tallies.setdefault(key, {}).setdefault(version, Tally())
-            tally.changed_at = max(tally.changed_at, at)
-            changed.add(key)
-            yield tally
+        return [_changed_tally(place, version, at) for place in self._places(pane)]
 
-    def _places(self, pane: int) -> list[tuple[dict[int, Versions], set[int], int]]:
-        """Where a pane is kept: tallies, what changed among them, and the key in both."""
-        places = [
-            (self._months, self._changed_months, month_start(pane * self.pane_ms)),
-            (self._panes, self._changed_panes, pane),
-        ]
-        return places if pane >= self._from else places[:1]
+    def _places(self, pane: int) -> tuple[_Place, ...]:
+        """Where a pane is kept."""
+        month = self._months, self._changed_months, month_start(pane * self.pane_ms)
+        if pane < self._from:
+            return (month,)
+        return month, (self._panes, self._changed_panes, pane)
 
     def judged(self, block: JudgedBlock) -> None:
         """A block was judged: from now on it is a window."""
@@ -192,6 +188,20 @@ def month_start(millis: int) -> int:
 def month_end(start: int) -> int:
     """End (ms) of the UTC month that begins at `start`."""
     return month_start(start + 32 * 86_400_000)
+
+
+def _changed_tally(place: _Place, version: str, at: int) -> Tally:
+    tallies, changed, key = place
+    changed.add(key)
+    versions = tallies.get(key)
+    if versions is None:
+        versions = tallies[key] = {}
+    tally = versions.get(version)
+    if tally is None:
+        tally = versions[version] = Tally()
+    if at > tally.changed_at:
+        tally.changed_at = at
+    return tally
 
 
 def _rows(tallies: Mapping[int, Versions]) -> list[list[Any]]:

@@ -55,6 +55,16 @@ class Journal:
     def joined(self, time: int, label_offset: int, **changes: Any) -> Entry:
         return self.write(time, **joined(time, label_offset, **changes))
 
+    def deployed(self, time: int, seq: int, lineage: str, version: str | None = None) -> Entry:
+        return self.write(time, **deployed(seq, lineage, version))
+
+    def accept_drift(self, time: int, seq: int, panes: range, bins_id: str = BINS_ID) -> Entry:
+        """`panes` are start and end (ms)."""
+        body = {"bins_id": bins_id, "from_pane": panes.start, "to_pane": panes.stop}
+        return self.write(
+            time, kind="control", action="accept_drift", model="m", seq=seq, body=body
+        )
+
     def correction(self, time: int, label_offset: int, corrects: int, **changes: Any) -> Entry:
         return self.write(time, **correction(time, label_offset, corrects, **changes))
 
@@ -79,6 +89,13 @@ def bins(seq: int, bins_id: str = BINS_ID, model: str = "m") -> dict[str, Any]:
         "n": sum(REFERENCE),
     }
     return {"kind": "control", "action": "bins", "model": model, "seq": seq, "body": body}
+
+
+def deployed(
+    seq: int, lineage: str, version: str | None = None, model: str = "m"
+) -> dict[str, Any]:
+    body = {"deployment_seq": seq, "version_id": version or f"{lineage}-1", "lineage": lineage}
+    return {"kind": "control", "action": "deployed", "model": model, "seq": seq, "body": body}
 
 
 def counts(n: int, vector: Sequence[int], **changes: Any) -> dict[str, Any]:

@@ -46,10 +46,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """When a row was predicted (ms); `phase` moves the stream against the panes."""
+    """When a row was predicted (ms); `phase` moves the stream against the panes. `takeovers`: the
+    lineages that serve, by the row from which on they do (what they predict is the champion's)."""
 
     phase: int
     fault: range
+    takeovers: tuple[tuple[int, str], ...] = ()
 
     def time(self, row: int) -> int:
         return BEGIN + self.phase + (row - FIRST) * ROW_MS
@@ -112,6 +114,7 @@ def _records(stream: Stream, rows: list[Row]) -> Iterator[tuple[int, dict[str, o
     end = stream.time(LAST + LATE) + 4 * PANE_MS
     for number in range(FIRST, (end - told) // ROW_MS + FIRST):
         now = stream.time(number)
+        yield from ((now, record) for record in deployments(stream, number))
         if now >= told + PANE_MS:
             told = now
             yield from ((now, record) for record in counts(panes))
@@ -145,6 +148,16 @@ def controls(stream: Stream) -> Iterator[tuple[int, dict[str, object]]]:
         yield stream.time(FIRST), {
             "kind": "control", "model": "segments", "seq": 1, "action": action, "body": body,
         }  # fmt: skip
+
+
+def deployments(stream: Stream, number: int) -> Iterator[dict[str, object]]:
+    for seq, (row, lineage) in enumerate(stream.takeovers, start=2):
+        if row == number:
+            body = {"deployment_seq": seq, "version_id": f"{lineage}-1", "lineage": lineage}
+            yield {
+                "kind": "control", "model": "segments", "seq": seq, "action": "deployed",
+                "body": body,
+            }  # fmt: skip
 
 
 def counts(panes: dict[tuple[int, int], list[Row]]) -> Iterator[dict[str, object]]:

@@ -23,6 +23,7 @@ from tests.unit.core.monitoring.journal import (
 )
 
 MODELS = ("m", "n")
+NUMERIC = "n"  # the model whose outputs are numbers
 DRIFTED, NORMAL = (0.7, 0.1, 0.1, 0.1), (0.25, 0.25, 0.25, 0.25)
 
 step = st.one_of(
@@ -38,13 +39,15 @@ step = st.one_of(
         st.just("labels"),
         st.sampled_from(MODELS),
         st.integers(1, 80),
-        st.sampled_from([0, 9, 2]),  # every so many are wrong
+        st.sampled_from([0, 9, 2, 1]),  # every so many are wrong
         st.integers(0, 4),  # panes late
     ),
     st.tuples(st.just("correction"), st.sampled_from(MODELS)),
     st.tuples(st.just("mark"), st.integers(1, 3)),
     st.tuples(st.just("segment"), st.integers(0, 1)),
     st.tuples(st.just("spec"), st.sampled_from(MODELS), st.sampled_from("ac")),
+    st.tuples(st.just("deployed"), st.sampled_from(["a", "b", "a/archived-1", "c"])),
+    st.tuples(st.just("accept"), st.integers(0, 9), st.integers(1, 9)),  # panes ago, panes
 )
 
 
@@ -59,6 +62,7 @@ class Writer:
         self.segments = [0, 0]
         self.counted: dict[tuple[Any, ...], list[int]] = {}
         self.seq = 0
+        self.lineage = ""
 
     def counts(self, model: str, partition: int, n: int, drifted: bool, ago: int) -> None:
         pane = max(START, (self.now // PANE - ago) * PANE)
@@ -73,9 +77,17 @@ class Writer:
         self.labels += 1
         self.now += 20
         self.predicted_at = self.now - late * PANE
-        about = {"predicted_at": self.predicted_at, "prediction_ts": self.predicted_at}
-        label = "no" if wrong else "yes"
-        self.journal.joined(self.now, self.labels, model=model, label=label, **about)
+        at = self.predicted_at
+        if model == NUMERIC:
+            outputs: dict[str, Any] = {
+                "prediction": 0.1,
+                "label": 7 if wrong else int(self.labels % 10 == 0),
+            }
+        else:
+            outputs = {"prediction": "yes", "label": "no" if wrong else "yes"}
+        version = f"{self.lineage}-1" if self.lineage else "v1"
+        about = {"predicted_at": at, "prediction_ts": at, "model_version": version, **outputs}
+        self.journal.joined(self.now, self.labels, model=model, **about)
 
     def take(self, drawn: tuple[Any, ...]) -> None:
         kind, *rest = drawn
@@ -87,16 +99,28 @@ class Writer:
                 self.label(model, late, wrong=every > 0 and i % every == 0)
         elif kind == "correction":
             self.labels += 1  # what it corrects may be of the other model, or of none
-            about = {"model": rest[0], "predicted_at": self.predicted_at}
+            about: dict[str, Any] = {"model": rest[0], "predicted_at": self.predicted_at}
+            if rest[0] == NUMERIC:
+                about |= {"prediction": 0.1, "previous_label": 1, "label": 1e18}
             self.journal.correction(self.now, self.labels, self.labels - 1, **about)
         elif kind == "mark":
             self.now += rest[0] * PANE
             self.journal.mark(self.now)
         elif kind == "segment":
             self.segments[rest[0]] += 1
+        elif kind == "deployed":
+            self.seq += 1
+            self.lineage = rest[0]
+            self.journal.deployed(self.now, self.seq, self.lineage)
+        elif kind == "accept":
+            self.seq += 1
+            first = (self.now // PANE - rest[0]) * PANE
+            self.journal.accept_drift(self.now, self.seq, range(first, first + rest[1] * PANE))
         else:
             self.seq += 1
-            self.journal.spec(self.now, self.seq, spec_hash=rest[1] * 16, model=rest[0])
+            task = "regression" if rest[0] == NUMERIC else "binary"
+            about = {"spec_hash": rest[1] * 16, "model": rest[0], "task": task}
+            self.journal.spec(self.now, self.seq, **about)
             self.journal.bins(self.now, self.seq, model=rest[0])
 
 
@@ -178,14 +202,15 @@ def test_a_revision_says_the_same_whenever_it_is_asked_for(
 
 
 def test_the_laws_are_tried_on_journals_that_make_incidents() -> None:
-    writer = Writer()
-    writer.take(("spec", "m", "a"))
-    for model_is_wrong in (0, 2):
-        for _ in range(4):
-            writer.take(("counts", "m", 0, 250, model_is_wrong == 2, 0))
-            writer.take(("labels", "m", 60, model_is_wrong, 0))
-            writer.take(("mark", 1))
-    monitor = new_fold()
-    found = fold(writer.journal.entries, monitor)
-    assert {alert.check for alert in found if isinstance(alert, Alert)} == {"data", "error"}
-    assert verdicts(monitor.revisions(), "performance")
+    for model in MODELS:
+        writer = Writer()
+        writer.take(("spec", model, "a"))
+        for model_is_wrong in (0, 1):
+            for _ in range(4):
+                writer.take(("counts", model, 0, 250, model_is_wrong == 1, 0))
+                writer.take(("labels", model, 60, model_is_wrong, 0))
+                writer.take(("mark", 1))
+        monitor = new_fold()
+        found = fold(writer.journal.entries, monitor)
+        assert {alert.check for alert in found if isinstance(alert, Alert)} == {"data", "error"}
+        assert verdicts(monitor.revisions(), "performance")

@@ -1,6 +1,7 @@
 """The demo's figures, from its journal alone: tolerances are those that the demo must meet."""
 
 from dataclasses import dataclass
+from functools import cache
 
 import pytest
 
@@ -8,7 +9,7 @@ from driftline.core.monitoring.fold import JournalFold
 from driftline_schemas.alerts import Alert
 from driftline_schemas.verdicts import Verdict
 from tests.unit.core.monitoring.journal import alerts, fold, verdicts
-from tests.unit.core.monitoring.segments import FAULT, POLICY, ROTATED, Stream, journal
+from tests.unit.core.monitoring.segments import FAULT, LAST, POLICY, ROTATED, Stream, journal
 
 PHASES = [0, 1_250, 2_475, 3_300, 4_975]  # ms between a pane's start and the first row
 NO_FAULT = range(0)
@@ -28,8 +29,11 @@ class Outcome:
         return [alert for alert in alerts(self.found) if alert.check == check]
 
 
-def run(phase: int, fault: range, seed: int = 0) -> Outcome:
-    stream, monitor = Stream(phase, fault), JournalFold(POLICY, "journal", 0)
+@cache
+def run(
+    phase: int, fault: range, seed: int = 0, takeovers: tuple[tuple[int, str], ...] = ()
+) -> Outcome:
+    stream, monitor = Stream(phase, fault, takeovers), JournalFold(POLICY, "journal", 0)
     found = fold(journal(stream, seed), monitor)
     return Outcome(stream, found, monitor.revisions())
 
@@ -66,6 +70,28 @@ def test_the_fault_makes_one_error_incident_open_while_it_lasts(phase: int) -> N
     assert 1_900 <= outcome.row(opened) <= 1_930
     assert 3_640 <= outcome.row(resolved) <= 3_700
     assert opened.summary.startswith("accuracy fell from 0.")
+
+
+@pytest.mark.parametrize(
+    ("phase", "up", "back"),
+    [(0, 2_217, 3_892), (1_250, 2_205, 4_080), (2_475, 2_217, 3_864), (3_300, 2_270, 3_892)],
+)
+def test_a_challenger_that_takes_over_and_the_champions_return_make_two_data_incidents(
+    phase: int, up: int, back: int
+) -> None:
+    outcome = run(phase, FAULT, takeovers=((693, "champion"), (up, "sm"), (back, "champion")))
+    data = outcome.of("data")
+    first = [alert for alert in data if alert.alert_id == data[0].alert_id]
+    second = [alert for alert in data if alert.alert_id == data[-1].alert_id]
+    assert first + second == data
+    for incident in (first, second):
+        assert (incident[0].status, incident[-1].status) == ("firing", "resolved")
+        assert {cause.feature for cause in incident[-1].cause} == set(ROTATED)
+    assert outcome.row(first[-1]) < FAULT.stop  # the challenger learned from what is faulty
+    assert "the reference of sm" in first[-1].summary
+    assert outcome.row(second[0]) > FAULT.stop
+    assert "differs from the reference over" in second[-1].summary
+    assert outcome.row(second[-1]) < LAST
 
 
 @pytest.mark.parametrize("phase", PHASES)
