@@ -78,7 +78,7 @@ def _run(stack: ExitStack, folder: Path, plan: Plan, show: Show) -> dict[str, An
     else:
         source = ["frozen", str(plan.seed)]
     play(observer, processes, plan, source, show)
-    settle(observer, processes, receiver, show)
+    settle(observer, processes, plan, show)
     delivered = Delivered(len(receiver.delivered("slack")), len(receiver.delivered("pagerduty")))
     result = summarise(observer.seen, plan.fault, delivered)
     if plan.learns:

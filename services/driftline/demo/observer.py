@@ -13,7 +13,7 @@ from driftline.demo.segments import row_of
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
 from driftline_schemas.fields import parse_time
-from driftline_schemas.registry import Fact, LearningMetric
+from driftline_schemas.registry import Fact, LearningMetric, RegistryCommand
 from driftline_schemas.topics import (
     ALERTS,
     DEAD_LETTERS,
@@ -22,6 +22,7 @@ from driftline_schemas.topics import (
     NOTIFICATIONS,
     PREDICTIONS,
     REGISTRY,
+    REGISTRY_COMMANDS,
     UNMATCHED,
     VERDICTS,
 )
@@ -29,7 +30,7 @@ from driftline_schemas.verdicts import Verdict
 
 WATCHED = (
     PREDICTIONS, JOURNAL, UNMATCHED, VERDICTS, ALERTS, NOTIFICATIONS, DEAD_LETTERS, REGISTRY,
-    LEARNING_METRICS,
+    REGISTRY_COMMANDS, LEARNING_METRICS,
 )  # fmt: skip
 
 
@@ -49,12 +50,18 @@ class Observed:
     rows: list[tuple[int, int]] = field(default_factory=list)  # append time, row
     labelled: dict[str, Labelled] = field(default_factory=dict)  # by id, in the journal's order
     facts: dict[int, Fact] = field(default_factory=dict)  # by seq
+    commands: set[str] = field(default_factory=set)  # their ids
     figures: dict[str, LearningMetric] = field(default_factory=dict)  # newest of each lineage
     unmatched: set[tuple[int, int]] = field(default_factory=set)
     dead_letters: set[tuple[str, int, int]] = field(default_factory=set)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     sent: set[tuple[str, int, str]] = field(default_factory=set)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the registry has answered every command."""
+        return self.commands <= {fact.command_id for fact in self.facts.values()}
 
     def row_at(self, time: int) -> int:
         """The last row predicted at or before `time` (ms)."""
@@ -110,6 +117,8 @@ class Observer:
         elif kind is REGISTRY:
             fact = decode(Fact, value)
             seen.facts[fact.seq] = fact
+        elif kind is REGISTRY_COMMANDS:
+            seen.commands.add(decode(RegistryCommand, value).command_id)
         elif kind is LEARNING_METRICS:
             metric = decode(LearningMetric, value)
             if metric.kind == "metric":

@@ -7,9 +7,8 @@ import httpx
 from driftline.cli.rollback import scorers_of, told
 from driftline.cli.sending import Registry
 from driftline.demo import segments
-from driftline.demo.observer import Observer
+from driftline.demo.observer import Observed, Observer
 from driftline.demo.plan import Plan
-from driftline.demo.receiver import Receiver
 from driftline.demo.roles import Processes
 from driftline.demo.setting_up import PANE_SECONDS
 from driftline.demo.show import Show
@@ -19,7 +18,8 @@ from driftline.runtime.settings import load
 from driftline_schemas.alerts import Alert
 
 START_SECONDS = 120.0
-SETTLE_SECONDS = 45.0
+SETTLE_SECONDS = 120.0
+FIGURES_EVERY = 25  # labels between two figures of a lineage
 CHANNELS = 2
 
 
@@ -75,21 +75,29 @@ def _follow(observer: Observer, processes: Processes, show: Show, seconds: float
         raise DriftlineError(f"{dead} ended by itself; its log says: {processes.log_of(dead)}")
 
 
-def settle(observer: Observer, processes: Processes, receiver: Receiver, show: Show) -> None:
-    """Until every label is joined and every alert delivered in both channels."""
-    give_up = monotonic() + SETTLE_SECONDS
-    expected = segments.STREAMED_ROWS - segments.LABEL_DELAY
-    quiet_since = monotonic()
+def settle(observer: Observer, processes: Processes, plan: Plan, show: Show) -> None:
+    """Until every label is joined and learned, every command decided, every alert delivered."""
+    give_up, quiet_since = monotonic() + SETTLE_SECONDS, monotonic()
+    seen = observer.seen
     while monotonic() < give_up:
-        known = len(observer.seen.alerts)
+        known = len(seen.alerts)
         _follow(observer, processes, show, 0.5)
-        if len(observer.seen.alerts) != known:
+        if len(seen.alerts) != known:
             quiet_since = monotonic()
-        joined = len(observer.seen.labelled) >= expected
-        sent = len(observer.seen.sent) >= CHANNELS * len(observer.seen.alerts)
-        if joined and sent and monotonic() - quiet_since > 2 * PANE_SECONDS + 3:
+        sent = len(seen.sent) >= CHANNELS * len(seen.alerts)
+        is_quiet = monotonic() - quiet_since > 2 * PANE_SECONDS + 3
+        if sent and is_quiet and _is_learned(seen, plan) and seen.is_decided:
             return
     show.step("some labels or deliveries did not come in time; the summary says which")
+
+
+def _is_learned(seen: Observed, plan: Plan) -> bool:
+    expected = segments.STREAMED_ROWS - segments.LABEL_DELAY
+    if len(seen.labelled) < expected:
+        return False
+    last_figure = expected - expected % FIGURES_EVERY
+    figures = seen.figures.values()
+    return not plan.learns or min((f.labels for f in figures), default=0) >= last_figure
 
 
 def take_back(observer: Observer, show: Show) -> float | None:
