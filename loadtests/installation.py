@@ -95,11 +95,12 @@ def running_roles(
             pids[role] = (*pids.get(role, ()), child.pid)
             ports[name] = port
         for name, port in ports.items():
-            _wait_until_ready(processes, name, port)
+            wait_until_ready(processes, name, port)
         yield Roles(pids, processes)
 
 
-def _wait_until_ready(processes: Processes, name: str, port: int) -> None:
+def wait_until_ready(processes: Processes, name: str, port: int) -> None:
+    """Until `/readyz` on this port says so. DriftlineError when the process ends, or takes long."""
     give_up = monotonic() + READY_SECONDS
     while not _is_ready(port):
         if processes.dead() or monotonic() > give_up:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Any, Final
+from urllib.parse import quote
 
 import httpx
 
@@ -36,7 +37,7 @@ class Scorer:
         body = {"prediction_id": prediction_id, "features": dict(features)}
         give_up = monotonic() + PATIENCE_SECONDS
         while True:
-            status, answer = self._ask(f"/v1/models/{model}:predict", body)
+            status, answer = self._ask(f"/v1/models/{quote(model, safe='')}:predict", body)
             if status == httpx.codes.OK:
                 return str(answer["model_version"])
             why = str(answer.get("error"))

@@ -113,7 +113,7 @@ def _document(raw: bytes | None) -> dict[str, Any]:
     try:
         document = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if "ecursion" in error.msg:
+        if "ecursion" in error.msg or "depth" in error.msg:  # older and newer orjson
             raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH}") from None
         raise Refusal("invalid_json", f"not JSON: {error.msg}") from None
     if not isinstance(document, dict):

@@ -1,0 +1,242 @@
+"""Does the scorer serve what is deployed on a real Kafka, and record what it answered?"""
+
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from time import monotonic, sleep
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from typer.testing import CliRunner
+
+from driftline.cli.app import app
+from driftline.runtime.command_log import CommandLog
+from driftline.runtime.models.artifacts import ArtifactStore
+from driftline.runtime.registry_log import read_registry
+from driftline.servers import LocalServers
+from driftline_schemas.topics import PREDICTIONS, SCORER_STATUS
+from loadtests.versions import Trainer, spec_body, wire_spec
+from tests.integration.installation import Installation, installation
+from tests.unit.core.registry.book import command
+
+pytestmark = pytest.mark.integration
+
+PATIENCE_SECONDS = 60.0
+NEVER_LAPSES = "2999-01-01T00:00:00.000Z"
+BECAUSE = ("--reason", "a test")
+ROW = {"age": 51.5, "pro": True}
+PATH = "/v1/models/churn:predict"
+
+
+@pytest.fixture
+def made(
+    servers: LocalServers, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Installation]:
+    url = (tmp_path / "artifacts").as_uri()
+    with installation(servers, prefix, tmp_path, artifacts_url=url) as made:
+        for name, value in made.environment.items():
+            monkeypatch.setenv(name, value)
+        yield made
+
+
+@dataclass
+class Versions:
+    """`churn/sm/v1` serves, `churn/lr/v1` is registered."""
+
+    made: Installation
+    ids: dict[str, str] = field(default_factory=dict)  # version_id -> name
+
+    def __post_init__(self) -> None:
+        self.log = CommandLog(self.made.servers.brokers, self.made.prefix)
+        store = ArtifactStore.at(self.made.environment["DRIFTLINE_ARTIFACTS_URL"])
+        spec = wire_spec()
+        self.made.start("registry", "owner")
+        self.give("spec", "apply_spec", spec_body(spec))
+        for pipeline in ("sm", "lr"):
+            version = Trainer(spec, store).version(pipeline)
+            self.ids[version["version_id"]] = f"{pipeline}/v1"
+            self.give(pipeline, "model_updated", version)
+        self.wait_for("spec", "sm", "lr")
+
+    def give(self, name: str, action: str, body: dict[str, Any]) -> None:
+        self.log.append(command(name, action, body, not_after=NEVER_LAPSES))
+
+    def wait_for(self, *names: str) -> None:
+        def decided() -> bool:
+            facts = read_registry(self.made.servers.brokers, self.made.prefix)
+            return set(names) <= {f.command_id for f in facts if f.outcome == "accepted"}
+
+        until(decided, "facts are missing")
+
+    def promote(self, name: str, version: str) -> None:
+        self.give(name, "promote", {"model": "churn", "version": version})
+
+
+def until(done: Callable[[], Any], what: str) -> None:
+    give_up = monotonic() + PATIENCE_SECONDS
+    while not done():
+        assert monotonic() < give_up, what
+        sleep(0.02)
+
+
+def begin(made: Installation, name: str = "s1", **settings: str) -> httpx.Client:
+    """Start a scorer; a client for it once it is ready."""
+    environment = {f"DRIFTLINE_SCORER_{key.upper()}": value for key, value in settings.items()}
+    made.start("scorer", name, DRIFTLINE_SCORER_PORT="0", **environment)
+    made.wait_until_ready(name)
+    lines = map(orjson.loads, made.log(name).splitlines())
+    port = [line["port"] for line in lines if line["event"] == "starting"][-1]
+    return httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30)
+
+
+def ask(client: httpx.Client, **parts: Any) -> dict[str, Any]:
+    answer = client.post(PATH, json={"features": ROW, **parts})
+    assert answer.status_code == 200, answer.text
+    said: dict[str, Any] = answer.json()
+    return said
+
+
+def driftline(*arguments: str) -> dict[str, Any]:
+    result = CliRunner().invoke(app, [*arguments, "--json"])
+    assert result.exit_code == 0, result.output
+    answer: dict[str, Any] = orjson.loads(result.stdout.splitlines()[-1])
+    return answer
+
+
+def recorded(made: Installation) -> dict[str, dict[str, Any]]:
+    return {str(event["prediction_id"]): event for event in made.read(PREDICTIONS)}
+
+
+def statuses(made: Installation) -> list[dict[str, Any]]:
+    return made.read(SCORER_STATUS)
+
+
+def test_people_promote_and_roll_back_and_every_scorer_confirms(made: Installation) -> None:
+    versions = Versions(made)
+    with begin(made, "s1") as one, begin(made, "s2") as two:
+        assert {versions.ids[ask(client)["model_version"]] for client in (one, two)} == {"sm/v1"}
+        up = driftline("promote", "churn", "lr/v1", *BECAUSE)
+        assert up["scorers"] == {
+            "confirmed": ["s1", "s2"], "pending": [], "silent": [], "complete": True,
+        }  # fmt: skip
+        assert {versions.ids[ask(client)["model_version"]] for client in (one, two)} == {"lr/v1"}
+        back = driftline("rollback", "churn", *BECAUSE)
+        assert back["scorers"]["confirmed"] == ["s1", "s2"]
+        assert {versions.ids[ask(client)["model_version"]] for client in (one, two)} == {"sm/v1"}
+        assert made.stop("s2") < 10
+        again = driftline("promote", "churn", "lr/v1", *BECAUSE)  # s2 signed off: nobody waits
+        assert (again["scorers"]["confirmed"], again["scorers"]["complete"]) == (["s1"], True)
+    with begin(made, "s2") as two:
+        assert versions.ids[ask(two)["model_version"]] == "lr/v1"
+        (told,) = two.get("/v1/models").json()
+        until(lambda: len(two.get("/v1/models").json()[0]["warm"]) == 2, "the way back is cold")
+        assert (told["served"], told["refused"]) == (told["wanted"], None)
+
+
+@pytest.mark.parametrize("recording", ["required", "best_effort"])
+def test_every_answer_of_a_scorer_that_is_stopped_under_load_is_in_the_topic(
+    made: Installation, recording: str
+) -> None:
+    versions = Versions(made)
+    client = begin(made, recording=recording)
+    stop, answers = Event(), []
+
+    def load(number: int) -> None:
+        count = 0
+        while not stop.is_set():
+            try:
+                answer = client.post(
+                    PATH, json={"features": ROW, "prediction_id": f"p-{number}-{count}"}
+                )
+            except httpx.TransportError:  # it is gone: no answer, no promise
+                return
+            answers.append((answer.status_code, answer.json()))
+            count += 1
+
+    with ThreadPoolExecutor(8) as threads:
+        running = [threads.submit(load, number) for number in range(8)]
+        for number, version in enumerate(["lr/v1", "sm/v1"] * 4):
+            versions.promote(f"p{number}", version)
+            sleep(0.25)
+        seconds = made.stop("s1")
+        stop.set()
+        for each in running:
+            each.result()
+    assert seconds < 10
+    good = [said for status, said in answers if status == 200]
+    assert Counter(status for status, _ in answers).keys() <= {200, 503}
+    assert len(good) > 200
+    topic = recorded(made)
+    for said in good:
+        event = topic[said["prediction_id"]]
+        assert (event["model_version"], event["prediction"]) == (
+            said["model_version"], said["prediction"],
+        )  # fmt: skip
+    assert {versions.ids[said["model_version"]] for said in good} == {"sm/v1", "lr/v1"}
+    last = statuses(made)[-1]
+    assert (last["scorer_id"], last["signed_off"], last["versions"]) == ("s1", True, {})
+
+
+def test_a_frozen_scorer_says_which_version_it_used_and_swaps_when_it_wakes(
+    made: Installation,
+) -> None:
+    versions = Versions(made)
+    with begin(made) as client, ThreadPoolExecutor(1) as thread:
+        ask(client)
+        made.signal("s1", signal.SIGSTOP)
+        late = thread.submit(ask, client, prediction_id="late", recording="required")
+        up = driftline("promote", "churn", "lr/v1", *BECAUSE)
+        assert (up["scorers"]["pending"], up["scorers"]["complete"]) == (["s1"], False)
+        made.signal("s1", signal.SIGCONT)
+        said = late.result(30)
+        assert recorded(made)["late"]["model_version"] == said["model_version"]
+        until(lambda: versions.ids[ask(client)["model_version"]] == "lr/v1", "it does not swap")
+
+
+def test_without_a_broker_required_answers_503_and_best_effort_is_recorded_later(
+    made: Installation, servers: LocalServers
+) -> None:
+    Versions(made)
+    with begin(made) as client:
+        ask(client, prediction_id="before", recording="required")
+        servers.kill_kafka()
+        try:
+            began = monotonic()
+            refused = client.post(
+                PATH, json={"features": ROW, "prediction_id": "no", "recording": "required"}
+            )
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            assert "could not be recorded" in refused.json()["error"]
+            assert monotonic() - began < 6
+            ask(client, prediction_id="kept")
+        finally:
+            servers.start_kafka()
+        until(lambda: "kept" in recorded(made), "the prediction is lost")
+        ask(client, prediction_id="after", recording="required")
+        assert {"before", "kept", "after"} == recorded(made).keys()
+        made.wait_for_lag("registry")
+        driftline("promote", "churn", "lr/v1", *BECAUSE)  # it still reads
+        until(lambda: client.get("/v1/models").json()[0]["name"] == "churn/lr/v1", "no swap")
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        pytest.param({"DRIFTLINE_SCORER_HOST": "0.0.0.0"}, "set DRIFTLINE_SCORER_TOKEN", id="open"),
+        pytest.param({"DRIFTLINE_ARTIFACTS_URL": "nothing://x"}, "cannot be kept", id="no store"),
+        pytest.param({"DRIFTLINE_SCORER_WARM": "0"}, "warm", id="a setting"),
+    ],
+)
+def test_what_cannot_work_is_said_in_one_sentence(
+    made: Installation, settings: dict[str, str], why: str
+) -> None:
+    made.start("scorer", "s1", DRIFTLINE_SCORER_PORT="0", **settings)
+    assert made.running["s1"].wait(2 * PATIENCE_SECONDS) == 1
+    assert why in made.log("s1")
+    assert "Traceback" not in made.log("s1")
