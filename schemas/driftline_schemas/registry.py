@@ -54,7 +54,9 @@ class Artifact(Event):
 
 
 class ModelUpdated(Event):
-    """A learner made a version: a recipe, and the hash of the state that it gives."""
+    """A learner made a version: a recipe, and the hash of the state that it gives. A pipeline that
+    a newer specification leaves alone goes on under the recipe (`spec_hash`) that it began with;
+    `spec_in_force` is then the newer one."""
 
     version_id: Hash
     model: Name
@@ -62,6 +64,7 @@ class ModelUpdated(Event):
     parent: Hash | None = None
     lineage: str | None = None  # default: the parent's, else one of the pipeline's own
     spec_hash: Hash
+    spec_in_force: Hash | None = None  # default: spec_hash
     seeds: dict[str, int]
     offsets: tuple[int, int]
     state_hash: str

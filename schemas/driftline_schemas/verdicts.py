@@ -21,7 +21,8 @@ class Window(Event):
 
 
 class Result(Event):
-    """One feature's part (or `prediction`, or a metric) of a verdict."""
+    """One feature's part (or `prediction`, or a metric) of a verdict. `counts`: how many predictions
+    of the window fell into each of its bins."""
 
     scope: str
     statistic: str
@@ -31,6 +32,7 @@ class Result(Event):
     threshold: float | None = None
     outcome: Outcome
     reason: str
+    counts: list[int] | None = None
 
 
 class Verdict(Event):

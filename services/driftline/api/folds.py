@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 import structlog
 
+from driftline.api.history import History
 from driftline.core.fact_chain import BrokenChainError, follow
 from driftline.core.registry.confirmations import Confirmations, confirmations
 from driftline.core.registry.state import RegistryState
@@ -32,6 +33,7 @@ V = TypeVar("V")
 
 FACTS: Final = 10_000  # the newest, for those who ask what became of a command
 VERDICTS_PER_MODEL: Final = 1_000
+RESULTS_PER_MODEL: Final = 10_000  # in those verdicts: a wide model has fewer of them
 MODELS: Final = 1_000  # with verdicts; the one that was judged longest ago goes
 ALERTS_KEPT: Final = 1_000
 SCORERS: Final = 1_000
@@ -44,6 +46,32 @@ READ: Final[Mapping[Topic, bool]] = {
 
 
 @dataclass(slots=True)
+class NewestVerdicts:
+    """The newest verdicts of a model, in the order in which they were revised last."""
+
+    _kept: OrderedDict[str, Verdict] = field(default_factory=OrderedDict)
+    _results: int = 0
+
+    def take(self, verdict: Verdict) -> None:
+        """An older revision than the one that is known changes nothing."""
+        before = self._kept.get(verdict.verdict_id)
+        if before is not None and before.revision > verdict.revision:
+            return
+        self._results += len(verdict.results) - (len(before.results) if before else 0)
+        self._kept[verdict.verdict_id] = verdict
+        self._kept.move_to_end(verdict.verdict_id)
+        while len(self._kept) > VERDICTS_PER_MODEL or (
+            self._results > RESULTS_PER_MODEL and len(self._kept) > 1
+        ):
+            _, gone = self._kept.popitem(last=False)
+            self._results -= len(gone.results)
+
+    def values(self) -> Iterable[Verdict]:
+        """The one that was revised last comes last."""
+        return self._kept.values()
+
+
+@dataclass(slots=True)
 class Folds:
     """The state of each topic; `not_ready` is the sentence that says what is missing."""
 
@@ -51,10 +79,12 @@ class Folds:
     registry: RegistryState = field(default_factory=RegistryState)
     facts: OrderedDict[str, Fact] = field(default_factory=OrderedDict)  # by command_id
     deployments: dict[str, Deployment] = field(default_factory=dict)
-    verdicts: OrderedDict[str, OrderedDict[str, Verdict]] = field(default_factory=OrderedDict)
+    verdicts: OrderedDict[str, NewestVerdicts] = field(default_factory=OrderedDict)
     alerts: OrderedDict[str, Alert] = field(default_factory=OrderedDict)
     scorers: OrderedDict[str, ScorerStatus] = field(default_factory=OrderedDict)
     metrics: OrderedDict[tuple[str, str, str], LearningMetric] = field(default_factory=OrderedDict)
+    history: History = field(default_factory=History)
+    changes: int = 0  # rises with everything that a page may show
     damage: str | None = None
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,6 +92,7 @@ class Folds:
         """Fold a record in; one that cannot be read is passed over."""
         if topic is REGISTRY:
             self._fact(raw or b"")
+            self.changes += 1
             return
         try:
             self._event(topic, raw)
@@ -105,6 +136,7 @@ class Folds:
             log.error("registry_damaged", reason=str(error))
             return
         self.registry.apply(fact)
+        self.history.fact(fact)
         small = {name: part for name, part in fact.body.items() if name != "bins"}
         _newest(self.facts, fact.command_id, fact.model_copy(update={"body": small}), FACTS)
 
@@ -115,23 +147,38 @@ class Folds:
             if before is None or deployment.seq > before.seq:
                 self.deployments[deployment.model] = deployment
         elif topic is VERDICTS:
-            verdict = decode(Verdict, raw)
-            of_model = self.verdicts.get(verdict.model, OrderedDict())
-            before_it = of_model.get(verdict.verdict_id)
-            if before_it is None or verdict.revision >= before_it.revision:
-                _newest(of_model, verdict.verdict_id, verdict, VERDICTS_PER_MODEL)
-            _newest(self.verdicts, verdict.model, of_model, MODELS)
+            self._verdict(decode(Verdict, raw))
         elif topic is ALERTS:
-            alert = decode(Alert, raw)
-            known = self.alerts.get(alert.alert_id)
-            if known is None or alert.revision >= known.revision:
-                _newest(self.alerts, alert.alert_id, alert, ALERTS_KEPT)
+            self._alert(decode(Alert, raw))
         elif topic is LEARNING_METRICS:
             metric = decode(LearningMetric, raw)
             _newest(self.metrics, (metric.model, metric.pipeline, metric.kind), metric, METRICS)
+            self.history.metric(metric)
         elif raw is not None:
-            status = decode(ScorerStatus, raw)
-            _newest(self.scorers, status.scorer_id, status, SCORERS)
+            self._scorer(decode(ScorerStatus, raw))
+            return
+        self.changes += 1
+
+    def _verdict(self, verdict: Verdict) -> None:
+        of_model = self.verdicts.get(verdict.model, NewestVerdicts())
+        of_model.take(verdict)
+        _newest(self.verdicts, verdict.model, of_model, MODELS)
+        self.history.verdict(verdict)
+
+    def _alert(self, alert: Alert) -> None:
+        known = self.alerts.get(alert.alert_id)
+        if known is None or alert.revision >= known.revision:
+            _newest(self.alerts, alert.alert_id, alert, ALERTS_KEPT)
+            self.history.alert(alert)
+
+    def _scorer(self, status: ScorerStatus) -> None:
+        """One that says the same again changes nothing that is shown."""
+        before = self.scorers.get(status.scorer_id)
+        _newest(self.scorers, status.scorer_id, status, SCORERS)
+        if before is None or (before.versions, before.signed_off) != (
+            status.versions, status.signed_off,
+        ):  # fmt: skip
+            self.changes += 1
 
 
 def _newest(kept: OrderedDict[K, V], key: K, value: V, most: int) -> None:

@@ -3,22 +3,30 @@
 import asyncio
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from driftline.api.roles import Access
+from driftline.api.roles import Access, Role
+from driftline.api.sessions import Sessions, cookie_of
 
 MAX_BODY_BYTES: Final = 1_000_000
 BODY_SECONDS: Final = 10.0
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITE: Final = frozenset({b"same-origin", b"none"})  # `none`: typed in by the person
+JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
+OPEN_PATHS: Final = frozenset({"/sign-in", "/sign-out"})  # and what lies under /static/
 THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+POLICY: Final = (
+    b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
+    b" frame-ancestors 'none'"
+)
 SECURITY_HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", POLICY),
+    # Not `no-referrer`: with that, browsers send our own forms with `Origin: null`.
+    (b"referrer-policy", b"same-origin"),
 )
 
 
@@ -34,33 +42,56 @@ class Turned(Exception):  # noqa: N818 - an outcome of the gate, not a fault
 class Gatekeeper:
     """ASGI middleware. The role of who passes is in `scope["state"]["role"]`."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, sessions: Sessions) -> None:
         self._app = app
         self._access = access
+        self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
+        path = scope["path"]
+        role = self._role(path, headers)
         try:
-            self._check(scope["method"], headers)
+            self._check(scope["method"], path, headers)
+            if role is None and not _is_open(path):
+                if not is_api(path):
+                    await _to_sign_in(send, scope)
+                    return
+                raise Turned(401, "A bearer token is needed (DRIFTLINE_API_TOKEN).")
             body = b"" if scope["method"] in SAFE_METHODS else await _body(headers, receive)
         except Turned as turned:
             await _answer(send, turned)
             return
-        scope.setdefault("state", {})["role"] = self._access.role(headers.get(b"authorization"))
+        scope.setdefault("state", {})["role"] = role
         await self._app(scope, _once(body, receive), _with_headers(send))
 
-    def _check(self, method: str, headers: dict[bytes, bytes]) -> None:
+    def _role(self, path: str, headers: dict[bytes, bytes]) -> Role | None:
+        """By the token; on the page also by the cookie that signing in gave for it."""
+        role = self._access.role(headers.get(b"authorization"))
+        if role is not None or is_api(path):
+            return role
+        return self._sessions.role(cookie_of(headers.get(b"cookie")))
+
+    def _check(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._access.tokens and _name(host) not in THIS_MACHINE:
             # A name that somebody else's DNS points here would let his page read us.
             raise Turned(403, "Without a token only this machine's own names are answered.")
         if method not in SAFE_METHODS:
             _check_site(headers, host)
-        if self._access.role(headers.get(b"authorization")) is None:
-            raise Turned(401, "A bearer token is needed (DRIFTLINE_API_TOKEN).")
+            _check_kind(headers, JSON if is_api(path) else FORM)
+
+
+def is_api(path: str) -> bool:
+    """Whether programs ask there; people look at the rest."""
+    return path.startswith("/v1/")
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith("/static/")
 
 
 def _check_site(headers: dict[bytes, bytes], host: str) -> None:
@@ -70,9 +101,12 @@ def _check_site(headers: dict[bytes, bytes], host: str) -> None:
         raise Turned(403, "Another site's page may not give commands.")
     if origin is not None and _netloc(origin.decode("latin-1")) != host.lower():
         raise Turned(403, "Another site's page may not give commands.")
+
+
+def _check_kind(headers: dict[bytes, bytes], wanted: bytes) -> None:
     kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
-    if kind != b"application/json":
-        raise Turned(415, "The body must be application/json.")
+    if kind != wanted:
+        raise Turned(415, f"The body must be {wanted.decode()}.")
 
 
 async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
@@ -114,6 +148,17 @@ def _with_headers(send: Send) -> Send:
         await send(message)
 
     return sending
+
+
+async def _to_sign_in(send: Send, scope: Scope) -> None:
+    """A person comes back to where he wanted to go."""
+    asked = scope["path"]
+    if query := scope.get("query_string", b""):
+        asked = f"{asked}?{query.decode('latin-1')}"
+    location = f"/sign-in?then={quote(asked, safe='')}".encode("ascii")
+    start: dict[str, Any] = {"type": "http.response.start", "status": 303}
+    await _with_headers(send)({**start, "headers": [(b"location", location)]})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer(send: Send, turned: Turned) -> None:

@@ -12,6 +12,7 @@ from driftline.api.settings import ApiSettings
 class Role(IntEnum):
     """A higher one may do what a lower one may."""
 
+    anyone = 0  # signing in, and what that page looks like
     viewer = 1
     operator = 2
 
@@ -27,6 +28,21 @@ ROLES: Final[Mapping[tuple[str, str], Role]] = {
     ("GET", "/v1/alerts"): Role.viewer,
     ("GET", "/v1/commands/{command_id}"): Role.viewer,
     ("POST", "/v1/commands"): Role.operator,
+    ("GET", "/"): Role.viewer,
+    ("GET", "/model"): Role.viewer,
+    ("GET", "/feature"): Role.viewer,
+    ("GET", "/versions"): Role.viewer,
+    ("GET", "/alerts"): Role.viewer,
+    ("GET", "/alert"): Role.viewer,
+    ("GET", "/decided"): Role.viewer,
+    ("GET", "/promote"): Role.operator,
+    ("POST", "/promote"): Role.operator,
+    ("GET", "/rollback"): Role.operator,
+    ("POST", "/rollback"): Role.operator,
+    ("GET", "/sign-in"): Role.anyone,
+    ("POST", "/sign-in"): Role.anyone,
+    ("POST", "/sign-out"): Role.anyone,
+    ("GET", "/static/{name}"): Role.anyone,
 }
 
 

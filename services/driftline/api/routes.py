@@ -96,16 +96,11 @@ def _add_commands(router: APIRouter, folds: Folds, commands: Commands, clock: Cl
         idempotency_key: Annotated[CommandId, Header(description="The command's id.")],
     ) -> Response:
         command = _command(given, idempotency_key, clock.now())
-        fact = folds.facts.get(command.command_id)
-        if fact is None:
-            await _append(commands, command)
-            fact = await folds.decided(command.command_id, WAIT_SECONDS)
+        fact = await carry_out(folds, commands, command)
         if fact is None:
             location = f"/v1/commands/{command.command_id}"
             pending = Pending(command_id=command.command_id, location=location)
             return JSONResponse(pending.model_dump(), 202, {"Location": location})
-        if not _is_answer(fact, command):
-            raise HTTPException(422, "This Idempotency-Key belongs to another command.")
         return _answer(folds, fact, clock.now())
 
     @router.get("/commands/{command_id}", summary="What became of a command")
@@ -115,6 +110,23 @@ def _add_commands(router: APIRouter, folds: Folds, commands: Commands, clock: Cl
         if (seq := folds.registry.commands.get(command_id)) is not None:
             raise HTTPException(410, f"It became fact {seq}, which is too old to be kept here.")
         raise HTTPException(404, "The registry has not decided on this command (yet).")
+
+
+async def carry_out(folds: Folds, commands: Commands, command: RegistryCommand) -> Fact | None:
+    """Give a command unless it was decided on before; the fact, None if there is none in time."""
+    fact = folds.facts.get(command.command_id)
+    if fact is None:
+        await _append(commands, command)
+        fact = await folds.decided(command.command_id, WAIT_SECONDS)
+    if fact is not None and not _is_answer(fact, command):
+        raise HTTPException(422, "This Idempotency-Key belongs to another command.")
+    return fact
+
+
+def refusal(fact: Fact) -> str:
+    """Why the registry refused, as one sentence."""
+    why = str(fact.body.get("why", "refused"))
+    return f"{why[:1].upper()}{why[1:]}."
 
 
 async def _append(commands: Commands, command: RegistryCommand) -> None:
@@ -148,9 +160,7 @@ def _is_answer(fact: Fact, command: RegistryCommand) -> bool:
 
 def _answer(folds: Folds, fact: Fact, now: int) -> Response:
     if fact.outcome == "refused":
-        why = str(fact.body.get("why", "refused"))
-        sentence = f"{why[:1].upper()}{why[1:]}."
-        return JSONResponse({"error": sentence, "seq": fact.seq}, 409)
+        return JSONResponse({"error": refusal(fact), "seq": fact.seq}, 409)
     told = _told(folds, fact, now)
     return Response(told.model_dump_json(exclude_none=True), 200, media_type="application/json")
 

@@ -13,7 +13,7 @@ from driftline.api.roles import Access, Role
 from driftline.runtime.memory import ManualClock
 from driftline_schemas.registry import RegistryCommand
 from driftline_schemas.topics import REGISTRY
-from tests.unit.core.registry.book import START, Book
+from tests.unit.core.registry.book import Book
 
 OPERATOR, VIEWER = "operator-0123456789", "viewer-0123456789"
 TOKENS = {OPERATOR.encode(): Role.operator, VIEWER.encode(): Role.viewer}
@@ -44,7 +44,9 @@ class Rig:
         self.folds.not_ready = None
         self.feed()
         self.commands = Deciding(decide=self._decide)
-        self.app = application(self.folds, self.commands, ManualClock(START), Access(self.tokens))
+        self.app = application(
+            self.folds, self.commands, ManualClock(self.book.now), Access(self.tokens)
+        )
 
     def feed(self) -> None:
         """Bring the folds up to the book."""

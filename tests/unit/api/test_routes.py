@@ -47,7 +47,7 @@ async def test_a_model_may_have_a_slash_in_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/models/x", "/v1/models/x/deployment", "/v1/commands/x", "/v1/none", "/"]
+    "path", ["/v1/models/x", "/v1/models/x/deployment", "/v1/commands/x", "/v1/none"]
 )
 async def test_what_is_not_there_is_one_sentence(path: str) -> None:
     answer = await Rig(running()).ask("GET", path)

@@ -83,7 +83,10 @@ def data_verdict(
     block = ready.block
     start = block.start_index * pane_ms
     end = start + block.panes * pane_ms
-    results = [_result(scope, comparison) for scope, comparison in comparisons.items()]
+    results = [
+        _result(scope, comparison, block.counts.get(scope))
+        for scope, comparison in comparisons.items()
+    ]
     return Verdict(
         verdict_id=verdict_id(spec.model, DATA, block.target, start, end),
         revision=1,
@@ -112,7 +115,7 @@ def _blind(reason: str, level: float) -> Comparison:
     return Comparison("cannot_evaluate", reason, "chi_square", 0.0, None, 0.0, level)
 
 
-def _result(scope: str, comparison: Comparison) -> Result:
+def _result(scope: str, comparison: Comparison, counts: Counts | None) -> Result:
     asked = comparison.p_value is not None
     return Result(
         scope=scope,
@@ -123,4 +126,5 @@ def _result(scope: str, comparison: Comparison) -> Result:
         threshold=comparison.threshold,
         outcome=comparison.outcome,
         reason=comparison.reason,
+        counts=None if counts is None else counts.tolist(),
     )

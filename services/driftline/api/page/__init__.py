@@ -1,0 +1,1 @@
+"""The page that people look at: HTML and SVG made here, of what the folds hold."""

@@ -1,0 +1,152 @@
+"""A headless Chromium, driven by its own protocol: no driver and no package is needed for it."""
+
+import asyncio
+import shutil
+from base64 import b64decode
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic, sleep
+from typing import Any, Final
+
+import aiohttp
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS: Final = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--remote-debugging-port=0",
+)  # fmt: skip
+SECONDS: Final = 30.0
+TALLEST: Final = 6_000  # pixels of a picture
+
+
+def chromium() -> str | None:
+    """The program; None if this machine has none."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@dataclass
+class Tab:
+    """One tab; `complaints` are errors of scripts, of the policy and of loading."""
+
+    socket: aiohttp.ClientWebSocketResponse
+    complaints: list[str] = field(default_factory=list)
+    _count: int = 0
+    _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
+    _loaded: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def call(self, method: str, **given: Any) -> dict[str, Any]:
+        """One call of the protocol."""
+        self._count += 1
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[self._count] = answer
+        await self.socket.send_json({"id": self._count, "method": method, "params": given})
+        return await asyncio.wait_for(answer, SECONDS)
+
+    async def listen(self) -> None:
+        """Take in answers and events until the socket closes."""
+        async for message in self.socket:
+            said = message.json()
+            if "id" in said:
+                waiting = self._waiting.pop(said["id"])
+                if not waiting.done():
+                    waiting.set_result(said.get("result", said.get("error", {})))
+            else:
+                self._heard(said["method"], said["params"])
+
+    def _heard(self, method: str, given: dict[str, Any]) -> None:
+        if method == "Page.loadEventFired":
+            self._loaded.set()
+        elif method == "Log.entryAdded" and given["entry"]["level"] == "error":
+            self.complaints.append(f"{given['entry']['text']} ({given['entry'].get('url')})")
+        elif method == "Runtime.exceptionThrown":
+            self.complaints.append(str(given["exceptionDetails"]["text"]))
+        elif method == "Page.javascriptDialogOpening":
+            self.complaints.append(f"a dialog opened: {given['message']}")
+
+    async def show(self, *, width: int, height: int = 900, dark: bool = False) -> None:
+        """The screen and the theme; narrow ones are phones."""
+        await self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
+                        deviceScaleFactor=2 if width < 600 else 1, mobile=width < 600)  # fmt: skip
+        theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.call("Emulation.setEmulatedMedia", features=[theme])
+
+    async def open(self, url: str) -> None:
+        """Until all of it is loaded."""
+        self._loaded.clear()
+        await self.call("Page.navigate", url=url)
+        await asyncio.wait_for(self._loaded.wait(), SECONDS)
+
+    async def submit(self, selector: str) -> None:
+        """Send a form as by its button, until the next page is loaded."""
+        self._loaded.clear()
+        await self.evaluate(f"document.querySelector('{selector}').requestSubmit()")
+        await asyncio.wait_for(self._loaded.wait(), SECONDS)
+
+    async def evaluate(self, script: str) -> Any:
+        """The value of an expression."""
+        found = await self.call("Runtime.evaluate", expression=script, returnByValue=True,
+                                awaitPromise=True)  # fmt: skip
+        return found.get("result", {}).get("value")
+
+    async def press(self, key: str, code: int) -> None:
+        """A key of the keyboard."""
+        for kind in ("rawKeyDown", "keyUp"):
+            await self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key,
+                            windowsVirtualKeyCode=code)  # fmt: skip
+
+    async def picture(self, file: Path, *, tallest: int = TALLEST) -> None:
+        """The whole page, down to so many pixels."""
+        size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
+        clip = {"x": 0, "y": 0, "width": size["width"],
+                "height": min(size["height"], tallest), "scale": 1}  # fmt: skip
+        taken = await self.call("Page.captureScreenshot", format="png", clip=clip,
+                                captureBeyondViewport=True)  # fmt: skip
+        await asyncio.to_thread(file.write_bytes, b64decode(taken["data"]))
+
+
+@asynccontextmanager
+async def browser(program: str) -> AsyncIterator[Tab]:
+    """A browser with one tab and an empty profile."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        process = await asyncio.create_subprocess_exec(
+            program, *FLAGS, f"--user-data-dir={profile}", "about:blank",
+            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            port = await asyncio.to_thread(_port, Path(profile) / "DevToolsActivePort")
+            async with _tab(port) as tab:
+                yield tab
+        finally:
+            process.terminate()
+            await process.wait()
+
+
+def _port(file: Path) -> int:
+    """Where the browser listens; it writes that down once it does."""
+    give_up = monotonic() + SECONDS
+    while not file.exists() or not (lines := file.read_text().split()):
+        if monotonic() > give_up:
+            raise TimeoutError("the browser does not start")
+        sleep(0.05)
+    return int(lines[0])
+
+
+@asynccontextmanager
+async def _tab(port: int) -> AsyncIterator[Tab]:
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"http://127.0.0.1:{port}/json/list") as answer:
+            targets = await answer.json()
+        url = next(each["webSocketDebuggerUrl"] for each in targets if each["type"] == "page")
+        async with session.ws_connect(url, max_msg_size=0) as socket:
+            tab = Tab(socket)
+            listening = asyncio.create_task(tab.listen())
+            for domain in ("Page", "Runtime", "Log"):
+                await tab.call(f"{domain}.enable")
+            yield tab
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
