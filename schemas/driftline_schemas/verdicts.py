@@ -21,8 +21,8 @@ class Window(Event):
 
 
 class Result(Event):
-    """One feature's part (or `prediction`, or a metric) of a verdict. `counts`: how many predictions
-    of the window fell into each of its bins."""
+    """One feature's part (or `prediction`, or a metric) of a verdict; `counts`: how many of the
+    window's predictions fell into each of its bins."""
 
     scope: str
     statistic: str

@@ -90,8 +90,8 @@ def _distribution(folds: Folds, model: str, found: Judged) -> Html:
 
 def _unknown() -> str:
     return (
-        "This verdict does not carry the counts of its window (an earlier release wrote it), so only"
-        " the reference is drawn; how far the window is from it says the chart above."
+        "This verdict does not carry the counts of its window (an earlier release wrote it), so"
+        " only the reference is drawn; how far the window is from it says the chart above."
     )
 
 

@@ -187,7 +187,7 @@ async def test_a_regression_shows_its_error_and_no_percent(told: Rig) -> None:
 
 async def test_a_feature_says_that_the_current_counts_are_not_known(told: Rig) -> None:
     html = await page(told, model("segments", "/feature", feature="hue-mean"))
-    assert "Verdicts do not carry the counts of their window" in html
+    assert "does not carry the counts of its window" in html
     assert html.count('class="bar"') == 22
     assert "bar now" not in html
 
