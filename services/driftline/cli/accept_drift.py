@@ -5,7 +5,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, reached
 from driftline.cli.errors import CommandError
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
@@ -36,7 +36,7 @@ def accept_drift(
     json: Json = False,
 ) -> None:
     """Compare with what came since the incident opened from now on: RFC 3339 times, UTC."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     registry = Registry(settings)
     known = known_model(registry.state, model)
     agreed = registry.state.installation

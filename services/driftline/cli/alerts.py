@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
 
-from driftline.cli.console import Brokers, Json, Prefix, note, put, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, note, put, reached
 from driftline.cli.errors import CommandError
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.kafka_log import SILENT
@@ -35,7 +35,7 @@ def tail(
     json: Json = False,
 ) -> None:
     """Print each revision of an alert, as it is published."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     topic = ALERTS.full_name(settings.topic_prefix)
     if topic not in find_topics(settings):
         raise CommandError(f"Topic {topic} does not exist: run `driftline topics init`.")

@@ -5,19 +5,23 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli import alerts, servers, topics, verify
+from driftline.cli import alerts, deadletters, servers, topics, verify
 from driftline.cli.accept_drift import accept_drift
 from driftline.cli.apply import apply
 from driftline.cli.commands import commands
+from driftline.cli.doctor import doctor
 from driftline.cli.gate import gate
 from driftline.cli.hold import hold, lift
+from driftline.cli.lag import lag
 from driftline.cli.models import models
 from driftline.cli.one_sentence import OneSentence
 from driftline.cli.promote import promote
+from driftline.cli.rebuild import rebuild
 from driftline.cli.replay_command import replay
 from driftline.cli.retrain import retrain
 from driftline.cli.rollback import rollback
 from driftline.cli.run import run
+from driftline.cli.status import status
 from driftline.cli.versions import versions
 
 PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
@@ -44,9 +48,12 @@ for command in (apply, run, replay, models, versions, gate, promote, rollback, h
     app.command()(command)
 app.command(name="accept-drift")(accept_drift)
 app.command()(commands)
+for look in (status, lag, doctor, rebuild):
+    app.command()(look)
 app.add_typer(verify.app, name="verify")
 app.add_typer(topics.app, name="topics")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(servers.app, name="servers")
 
 

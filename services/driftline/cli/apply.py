@@ -26,6 +26,7 @@ from driftline.cli.learning_files import put_learning_files
 from driftline.cli.spec_file import load_spec
 from driftline.cli.tables import read_rows
 from driftline.runtime.command_log import has_owner
+from driftline.runtime.first_contact import meet
 from driftline_schemas.control import BinsBody
 from driftline_schemas.fields import format_time
 from driftline_schemas.spec import ModelSpec
@@ -50,7 +51,9 @@ def apply(
     """Put a model's specification into force: facts in the registry, then control records."""
     settings = settings_of(brokers, prefix)
     wanted = load_spec(spec)
-    bins, files = make_bins(spec, wanted), put_learning_files(settings, spec, wanted)
+    bins = make_bins(spec, wanted)
+    meet(settings.brokers)
+    files = put_learning_files(settings, spec, wanted)
     asks = not direct and has_owner(settings.brokers, settings.topic_prefix)
     write = apply_by_command if asks else apply_spec
     applied = write(

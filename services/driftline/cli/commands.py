@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, put, put_json, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, put, put_json, reached
 from driftline.cli.errors import CommandError
 from driftline.runtime.registry_log import iterate_registry
 from driftline_schemas.fields import format_time
@@ -17,7 +17,7 @@ def commands(
     json: Json = False,
 ) -> None:
     """Show the fact that a command became."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     facts = iterate_registry(settings.brokers, settings.topic_prefix)
     fact = next((fact for fact in facts if fact.command_id == command_id), None)
     if fact is None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from driftline.cli.console import Brokers, Json, Prefix, put, put_json, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, put, put_json, reached
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import ModelName
 from driftline.core.registry.state import RegistryState, model_of
@@ -24,7 +24,7 @@ def gate(
     json: Json = False,
 ) -> None:
     """Show, per challenger, what the registry decided and where its evidence stands now."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     rows = [*_decided(settings, model), *_undecided(settings, model)]
     for row in rows:
         if json:

@@ -50,7 +50,7 @@ def put_file(settings: Settings, path: Path, columns: Collection[str]) -> Artifa
 
 
 def _store(settings: Settings) -> "ArtifactStore":
-    if settings.artifacts_url is None:
+    if not settings.artifacts_url:
         raise CommandError(
             "Pipelines learn from files here, and nothing says where to keep them: set"
             f" DRIFTLINE_ARTIFACTS_URL, for instance to {LOCAL}, as the learner has it."

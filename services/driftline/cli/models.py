@@ -1,13 +1,13 @@
 """`driftline models`: what is registered, and what serves."""
 
-from driftline.cli.console import Brokers, Json, Prefix, put, put_json, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, put, put_json, reached
 from driftline.cli.registry_view import registry_state
 from driftline.core.registry.rows import model_row
 
 
 def models(brokers: Brokers = None, prefix: Prefix = None, json: Json = False) -> None:
     """List the models: what serves each, since when, and which lineages are held."""
-    state = registry_state(settings_of(brokers, prefix))
+    state = registry_state(reached(brokers, prefix))
     for name in sorted(state.models):
         row = model_row(state.models[name])
         if json:

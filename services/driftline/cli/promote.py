@@ -4,11 +4,11 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, reached
 from driftline.cli.errors import CommandError
 from driftline.cli.registry_view import known_model
 from driftline.cli.rollback import scorers_of, told
-from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
+from driftline.cli.sending import Actor, ExpectedSeq, ModelName, Reason, Registry, tell
 
 
 def promote(
@@ -16,15 +16,13 @@ def promote(
     version: Annotated[str, typer.Argument(help="Its id, or its name (pipeline/v12).")],
     reason: Reason,
     actor: Actor = None,
-    expected_seq: Annotated[
-        int | None, typer.Option(help="Only if this fact's deployment still serves.")
-    ] = None,
+    expected_seq: ExpectedSeq = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
     """Let a version serve, whatever its gate says."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     registry = Registry(settings)
     if known_model(registry.state, model).find(version) is None:
         raise CommandError(f"{model} has no version {version!r}: see `driftline versions {model}`.")

@@ -133,6 +133,11 @@ class Replay:
             self.timer.wait(max(0.0, self._waiting[0][0] - self.timer.elapsed()))
             self._publish_labels(self.timer.elapsed())
 
+    def some_ids(self, first: int) -> list[str]:
+        """The ids of the first and the last of the rows that were published, from row `first`."""
+        numbers = {first, first + self.published - 1} if self.published else set()
+        return [f"{self.name}-{number}" for number in sorted(numbers)]
+
     def _id(self, row: Row) -> str:
         return f"{self.name}-{row.number}"
 

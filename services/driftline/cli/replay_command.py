@@ -23,6 +23,8 @@ from driftline.cli.recorded_rows import Columns, guessed_kinds, recorded_rows
 from driftline.cli.replay import App, Delay, Replay, within
 from driftline.cli.spec_file import load_spec
 from driftline.cli.tables import count_rows, stem
+from driftline.cli.used_ids import ends_of_predictions, used_before
+from driftline.runtime.first_contact import meet
 from driftline.runtime.settings import Settings, parse_duration
 from driftline.sdk import Driftline
 from driftline_schemas.spec import ModelSpec
@@ -93,8 +95,10 @@ def replay(
         raise CommandError("Which model is it? Give --spec or --model.")
     columns = _columns(file, wanted, prediction, label, asks=scorer is not None)
     rows = within(recorded_rows(file, columns), from_row, to_row)
+    meet(settings.brokers)
     started = monotonic()
     with _client(settings, columns) as client:
+        before = ends_of_predictions(settings)
         play = Replay(
             rows=rows,
             app=_app(client, scorer, scorer_token),
@@ -106,7 +110,8 @@ def replay(
         )
         _play(play, client, lambda: _total(file, from_row, to_row))
         left = client.close(PATIENCE_SECONDS)
-    _tell(play, client, left, monotonic() - started, as_json=json)
+    used = used_before(settings, before, name, play.some_ids(from_row))
+    _tell(play, client, left, monotonic() - started, as_json=json, used=used)
 
 
 def _columns(
@@ -191,7 +196,15 @@ def _total(file: Path, first: int, last: int | None) -> int:
     return max(0, min(rows, rows if last is None else last + 1) - first)
 
 
-def _tell(play: Replay, client: Driftline, left: int, seconds: float, *, as_json: bool) -> None:
+def _tell(
+    play: Replay,
+    client: Driftline,
+    left: int,
+    seconds: float,
+    *,
+    as_json: bool,
+    used: str | None,
+) -> None:
     numbers = client.statistics()
     lost = left + sum(numbers.dropped.values()) + sum(numbers.failed.values())
     totals: dict[str, Any] = {
@@ -202,12 +215,16 @@ def _tell(play: Replay, client: Driftline, left: int, seconds: float, *, as_json
         "failed": dict(numbers.failed),
         "unsent": left,
         "seconds": round(seconds, 3),
+        "used_before": used is not None,
     }
     if as_json:
         put_json(totals)
     else:
         put(f"{play.published:,} rows in {seconds:.1f} s: {numbers.sent:,} records sent,"
             f" {lost:,} lost.")  # fmt: skip
+        if used:
+            note(f"Note: ids such as {used} were sent before, so the joiner drops these rows as"
+                 " repeats: give new ids, for example --ids again.")  # fmt: skip
         for reason, times in {**numbers.dropped, **numbers.failed}.items():
             note(f"  {times:,} x {reason}")
     if lost:

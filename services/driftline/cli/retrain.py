@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, reached
 from driftline.cli.errors import CommandError
 from driftline.cli.learning_files import put_file
 from driftline.cli.registry_view import known_model
@@ -31,7 +31,7 @@ def retrain(
     json: Json = False,
 ) -> None:
     """Ask the learner for a new lineage of a pipeline."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     registry = Registry(settings)
     known = known_model(registry.state, model)
     body: dict[str, Any] = {"model": model, "pipeline": pipeline, "passes": passes}

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, reached
 from driftline.cli.registry_view import known_model
-from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
+from driftline.cli.sending import Actor, ExpectedSeq, ModelName, Reason, Registry, tell
 from driftline.core.registry.confirmations import Confirmations, confirmations
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.settings import Settings
@@ -28,15 +28,13 @@ def rollback(
         str | None, typer.Option(help="A version that served (default: before this lineage).")
     ] = None,
     actor: Actor = None,
-    expected_seq: Annotated[
-        int | None, typer.Option(help="Only if this fact's deployment still serves.")
-    ] = None,
+    expected_seq: ExpectedSeq = None,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
     """Take a model back, and hold the lineage that it leaves until `driftline lift`."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     registry = Registry(settings)
     known_model(registry.state, model)
     fact = registry.send("rollback", {"model": model, "to": to}, actor=actor, reason=reason,

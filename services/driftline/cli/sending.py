@@ -17,16 +17,21 @@ from driftline.runtime.clock import SystemClock
 from driftline.runtime.command_log import CommandLog
 from driftline.runtime.ports import StoreUnavailableError
 from driftline.runtime.registry_follower import RegistryFollower
+from driftline.runtime.registry_log import NO_TOPIC
 from driftline.runtime.settings import Settings
 from driftline_schemas.codec import canonical, short_hash
 from driftline_schemas.commands import NOT_AFTER_MS
 from driftline_schemas.registry import Action, Fact, RegistryCommand
+from driftline_schemas.topics import REGISTRY
 
 WAIT_SECONDS: Final = 2.0
 STEP_SECONDS: Final = 0.02
 
 Reason = Annotated[str, typer.Option(help="Why; kept in the registry for ever.")]
 Actor = Annotated[str | None, typer.Option(help="Who (default: this user).")]
+ExpectedSeq = Annotated[
+    int | None, typer.Option(help="Only if this fact's deployment still serves.")
+]
 ModelName = Annotated[str, typer.Argument(metavar="MODEL")]
 
 
@@ -93,9 +98,14 @@ class Registry:
         try:
             return self._follower.read()
         except BrokenChainError as error:
-            raise CommandError(f"The registry is damaged: {error}.") from None
+            raise CommandError(f"The registry cannot be followed: {error}.") from None
         except StoreUnavailableError as error:
-            raise CommandError(f"No broker answers at {self.settings.brokers}: {error}.") from None
+            if any(name in str(error) for name in NO_TOPIC):
+                topic = REGISTRY.full_name(self.settings.topic_prefix)
+                raise CommandError(
+                    f"Topic {topic} does not exist: run `driftline topics init`."
+                ) from None
+            raise CommandError(f"No broker answers at {self.settings.brokers} any more.") from None
 
 
 def tell(fact: Fact, sentence: str, *, as_json: bool, **rest: Any) -> None:

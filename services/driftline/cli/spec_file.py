@@ -64,7 +64,8 @@ def _check_pipelines(path: Path, tree: yaml.Node | None, spec: ModelSpec) -> Non
             build_pipeline(steps, features, spec.task, ("pipelines", name))
         except PipelineRefusedError as error:
             line = _line(tree, error.place)
-            raise CommandError(f"{path}, line {line}: {error}.") from None
+            end = "" if str(error).endswith("?") else "."
+            raise CommandError(f"{path}, line {line}: {error}{end}") from None
 
 
 def _read(path: Path) -> str:

@@ -11,7 +11,7 @@ from driftline.cli.console import (
     Prefix,
     put,
     put_json,
-    settings_of,
+    reached,
     this_person,
 )
 from driftline.cli.errors import CommandError, Findings
@@ -37,7 +37,7 @@ app = typer.Typer(help="Create and check the topics.", no_args_is_help=True)
 @app.command()
 def init(brokers: Brokers = None, prefix: Prefix = None, json: Json = False) -> None:
     """Create all topics and write down what every process must agree on. Safe to repeat."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     created, is_new = init_topics(settings)
     if json:
         put_json({"prefix": settings.topic_prefix, "created": created, "installed": is_new})
@@ -50,7 +50,7 @@ def init(brokers: Brokers = None, prefix: Prefix = None, json: Json = False) -> 
 @app.command()
 def check(brokers: Brokers = None, prefix: Prefix = None, json: Json = False) -> None:
     """Compare the broker's topics with the table. Exit code 1 if something differs."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     found = find_topics(settings)
     wrong = faults(settings, found)
     if REGISTRY.full_name(settings.topic_prefix) in found:

@@ -2,7 +2,7 @@
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, put, put_json, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, put, put_json, reached
 from driftline.cli.errors import CommandError, Findings
 from driftline.core.fact_chain import BrokenChainError, follow
 from driftline.core.registry.state import RegistryState
@@ -24,7 +24,7 @@ def verify() -> None:
 @app.command()
 def registry(brokers: Brokers = None, prefix: Prefix = None, json: Json = False) -> None:
     """Compute the chain of facts again, and compare `deployments` with it."""
-    settings = settings_of(brokers, prefix)
+    settings = reached(brokers, prefix)
     state, count = RegistryState(), 0
     for raw in read_records(settings.brokers, settings.topic_prefix):
         try:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, put, put_json, settings_of
+from driftline.cli.console import Brokers, Json, Prefix, put, put_json, reached
 from driftline.cli.registry_view import known_model, registry_state
 from driftline.cli.sending import ModelName
 from driftline.core.registry.rows import version_row
@@ -18,7 +18,7 @@ def versions(
     json: Json = False,
 ) -> None:
     """List a model's newest versions with their lineage and what they were made from."""
-    found = known_model(registry_state(settings_of(brokers, prefix)), model)
+    found = known_model(registry_state(reached(brokers, prefix)), model)
     for version in list(found.versions.values())[-newest:]:
         row = version_row(found, version)
         if json:

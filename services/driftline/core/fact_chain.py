@@ -64,11 +64,25 @@ def verified(records: Iterable[bytes]) -> list[Fact]:
     return facts
 
 
+def _why_unread(raw: bytes, place: int, error: UnreadableEvent) -> str:
+    """A fact whose hash is right is whole: somebody wrote it who knows more than we do."""
+    try:
+        fact = orjson.loads(raw)
+        if fact_hash(fact) == fact["hash"]:
+            return (
+                f"fact {place} (action {fact.get('action')!r}) was written by another version of"
+                " Driftline: install the newest one everywhere"
+            )
+    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+        pass
+    return f"fact {place} cannot be read: {error}"
+
+
 def _fact(raw: bytes, place: int) -> Fact:
     try:
         fact = decode(Fact, raw)
     except UnreadableEvent as error:
-        raise BrokenChainError(f"fact {place} cannot be read: {error}") from None
+        raise BrokenChainError(_why_unread(raw, place, error)) from None
     if fact_hash(orjson.loads(raw)) != fact.hash:
         raise BrokenChainError(f"fact {fact.seq} was changed after it was written")
     return fact

@@ -11,7 +11,7 @@ def check_installation(settings: Settings) -> None:
     agreed = installation(read_registry(settings.brokers, settings.topic_prefix))
     if agreed is None:
         raise DriftlineError("the installation is not set up: run `driftline topics init` once")
-    for name, theirs, ours in _compared(agreed, settings):
+    for name, theirs, ours in compared(agreed, settings):
         if theirs is not None and theirs != ours:
             raise DriftlineError(
                 f"DRIFTLINE_{name} is {ours} here, but this installation was set up with {theirs}:"
@@ -19,7 +19,8 @@ def check_installation(settings: Settings) -> None:
             )
 
 
-def _compared(agreed: InstallationBody, settings: Settings) -> list[tuple[str, int | None, int]]:
+def compared(agreed: InstallationBody, settings: Settings) -> list[tuple[str, int | None, int]]:
+    """Name, what the installation was set up with (None: not recorded), and our own value."""
     return [
         ("LABEL_HORIZON (ms)", agreed.label_horizon_ms, settings.label_horizon_ms),
         ("REPEAT_WINDOW (ms)", agreed.repeat_window_ms, settings.repeat_window_ms),

@@ -57,7 +57,7 @@ def iterate_registry(brokers: str, prefix: str, seconds: float | None = None) ->
             last = follow(raw, last)
             yield last
     except BrokenChainError as error:
-        raise RegistryError(f"The registry {topic} is damaged: {error}.") from None
+        raise RegistryError(f"The registry {topic} cannot be followed: {error}.") from None
 
 
 def read_records(brokers: str, prefix: str, seconds: float | None = None) -> Iterator[bytes]:

@@ -48,7 +48,9 @@ WholeSeconds = Annotated[int, BeforeValidator(_whole_seconds), Field(gt=0)]
 class Settings(BaseSettings):
     """Settings that several roles share. A secret may come from a file: `..._FILE` names it."""
 
-    model_config = SettingsConfigDict(env_prefix="DRIFTLINE_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DRIFTLINE_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     # Where things are.
     brokers: str = "127.0.0.1:9092"

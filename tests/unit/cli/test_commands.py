@@ -117,13 +117,6 @@ def test_bins_over_the_limit_are_refused(folder: Path) -> None:
     assert "over the limit of 900,000: leave out features with long category names" in sentence
 
 
-def test_no_broker_is_one_sentence(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("driftline.runtime.topic_admin.SECONDS", 0.5)
-    monkeypatch.setenv("DRIFTLINE_BROKERS", NOBODY)
-    assert failure("topics", "init") == f"No broker answers at {NOBODY}."
-    assert failure("alerts", "tail") == f"No broker answers at {NOBODY}."
-
-
 def test_with_json_an_error_is_a_json_line(folder: Path) -> None:
     result = CliRunner().invoke(app, ["apply", str(folder / "no.yaml"), "--json"])
     assert result.exit_code == 1

@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from driftline.core.fact_chain import BrokenChainError, Draft, seal, verified
-from driftline_schemas.registry import GENESIS, Fact
+from driftline_schemas.registry import GENESIS, Fact, fact_hash
 
 
 def chain(length: int) -> list[bytes]:
@@ -63,3 +63,13 @@ def test_a_fact_of_another_history_is_found() -> None:
 def test_what_is_no_fact_is_found() -> None:
     with pytest.raises(BrokenChainError, match="fact 0 cannot be read"):
         verified([b"{"])
+
+
+def test_a_whole_fact_of_another_version_asks_for_an_upgrade_and_not_for_a_repair() -> None:
+    first, second = chain(2)
+    newer = {**orjson.loads(second), "action": "archive"}
+    newer["hash"] = fact_hash(newer)
+    with pytest.raises(BrokenChainError, match=r"fact 1 \(action 'archive'\) was written by"):
+        verified([first, orjson.dumps(newer)])
+    with pytest.raises(BrokenChainError, match="fact 1 cannot be read: action"):
+        verified([first, orjson.dumps({**newer, "actor": "somebody else"})])

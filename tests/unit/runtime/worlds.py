@@ -29,7 +29,8 @@ class CountingState(BasicState[bytes]):
         self.opening = opening
         self.world = world
         self.seen: list[tuple[str, int]] = []
-        self.is_ready = True
+        self.is_ready = self.is_due = True
+        self.worked_at = 0
         if opening.payload:
             self.seen = [(topic, offset) for topic, offset in json.loads(opening.payload)]
 
@@ -50,6 +51,12 @@ class CountingState(BasicState[bytes]):
 
     def ready(self) -> bool:
         return self.is_ready
+
+    def due(self) -> bool:
+        return self.is_due
+
+    def busy_at(self) -> int:
+        return self.worked_at
 
     def cut(self) -> bytes:
         return json.dumps(self.seen).encode()

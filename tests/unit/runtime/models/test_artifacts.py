@@ -8,7 +8,11 @@ from pathlib import Path
 import fsspec  # type: ignore[import-untyped]  # ships no types
 import pytest
 
-from driftline.runtime.models.artifacts import ArtifactError, ArtifactStore
+from driftline.runtime.models.artifacts import (
+    ArtifactError,
+    ArtifactStore,
+    ArtifactUnavailableError,
+)
 
 
 @pytest.fixture(params=["folder", "file url", "memory"])
@@ -68,3 +72,29 @@ def test_a_folder_that_cannot_be_written_gives_one_sentence(tmp_path: Path) -> N
 def test_an_address_that_nobody_serves_gives_one_sentence() -> None:
     with pytest.raises(ArtifactError, match="cannot be kept"):
         ArtifactStore.at("nowhere://models")
+
+
+def test_what_was_removed_is_gone_and_may_be_removed_again(store: ArtifactStore) -> None:
+    artifact = store.put(b"bytes")
+    assert store.place(artifact.sha256, 5) == artifact
+    store.remove(artifact.sha256)
+    store.remove(artifact.sha256)
+    with pytest.raises(ArtifactError, match="is gone"):
+        store.get(artifact)
+
+
+def test_a_store_that_does_not_answer_is_told_from_bytes_that_are_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ArtifactStore.at(str(tmp_path))
+    artifact = store.put(b"bytes")
+
+    def away(*_: object, **__: object) -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.open", away)
+    with pytest.raises(ArtifactUnavailableError, match="Connection reset"):
+        store.get(artifact)
+    monkeypatch.setattr("fsspec.implementations.local.LocalFileSystem.rm_file", away)
+    with pytest.raises(ArtifactUnavailableError):
+        store.remove(artifact.sha256)

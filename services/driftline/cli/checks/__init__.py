@@ -1,0 +1,1 @@
+"""What `driftline doctor` looks for: one file per question, pure functions of the evidence."""
