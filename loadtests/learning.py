@@ -1,8 +1,9 @@
 """What does a learned label cost beside River alone? `python -m loadtests.learning`.
 
-Scaler and logistic regression on 20 numbers. River alone predicts and learns each row from a dict in
-memory. The learner reads the record's bytes, validates it, drops repeats, scores the newest version
-that existed, learns, judges, and writes a version every 50 labels. Both run in turns, in CPU time.
+Scaler and logistic regression on 20 numbers. River alone predicts and learns rows from dicts in
+memory. The learner reads the record's bytes, drops repeats, scores the newest version that existed,
+learns, judges, and writes a version every 50 labels. `fold`: the same from records that were read.
+All run in turns; CPU time.
 """
 
 import asyncio

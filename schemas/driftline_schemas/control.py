@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, ConfigDict, Field
 
 from driftline_schemas.fields import Event, Hash, Millis, Name
 from driftline_schemas.registry import Artifact
-from driftline_schemas.spec import FeatureKind, ModelSpec
+from driftline_schemas.spec import RECORDED, FeatureKind, ModelSpec
 
 
 class Sample(Event):
@@ -26,10 +26,11 @@ class Bins(Event):
 
 
 def _recorded_spec(value: object) -> object:
-    """A spec that a newer release recorded may have keys that this one does not know."""
-    return (
-        value if isinstance(value, ModelSpec) else ModelSpec.model_validate(value, extra="ignore")
-    )
+    """A spec that a newer release recorded may have keys that this one does not know, and one of an
+    older release floors that this one does not watch."""
+    if isinstance(value, ModelSpec):
+        return value
+    return ModelSpec.model_validate(value, extra="ignore", context=RECORDED)
 
 
 class SpecBody(Event):

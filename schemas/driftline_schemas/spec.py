@@ -1,9 +1,17 @@
 """A model's specification, as people write it in YAML."""
 
 import operator
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from driftline_schemas.fields import Name
 from driftline_schemas.limits import MAX_FEATURES
@@ -13,6 +21,9 @@ Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Duration = Annotated[str, Field(pattern=r"^[0-9]+(ms|s|m|h|d)$")]  # 250ms, 60s, 12h, 7d
 PREDICTION_SCOPE = "prediction"  # verdicts about the model's own outputs are filed under this name
+FLOOR_METRICS: Final = ("accuracy",)
+FLOOR_LABELS: Final = 10_000  # the monitor remembers each label that a floor looks at
+RECORDED: Final = "recorded"  # context of validation: a spec that is in force is not refused
 
 
 class SpecPart(BaseModel):
@@ -34,6 +45,25 @@ class Floor(SpecPart):
     metric: str
     below: float
     over_labels: int = Field(gt=0)
+
+
+def refused_floors(task: Task, floors: Sequence[Floor]) -> str | None:
+    """Why floors cannot be watched, in one sentence; None if they can."""
+    if floors and task == "regression":
+        return (
+            "regression models have no floors, because the metric of a floor is accuracy, which"
+            " needs classes: leave floors out"
+        )
+    for floor in floors:
+        if floor.metric not in FLOOR_METRICS:
+            return f"a floor on {floor.metric!r} is not possible, its metric must be accuracy"
+        if not 0 < floor.below <= 1:
+            return f"a floor of accuracy lies above 0 and not above 1, not at {floor.below:g}"
+        if floor.over_labels > FLOOR_LABELS:
+            return f"a floor looks at no more than {FLOOR_LABELS:,} labels (over_labels)"
+    if len(floors) > len({floor.metric for floor in floors}):
+        return "a metric has one floor: keep one of those on accuracy"
+    return None
 
 
 class TestSet(SpecPart):
@@ -116,6 +146,19 @@ class ModelSpec(SpecPart):
     latency_limit_ms: float | None = None
     schedules: list[Schedule] = []
     rollout: dict[str, Any] | None = None
+
+    @field_validator("floors")
+    @classmethod
+    def _floors_can_be_watched(cls, floors: list[Floor], info: ValidationInfo) -> list[Floor]:
+        task = info.data.get("task")
+        if task is not None and info.context != RECORDED and (why := refused_floors(task, floors)):
+            raise ValueError(why)
+        return floors
+
+    @property
+    def watched_floors(self) -> list[Floor]:
+        """Its floors; none if an older release took ones that cannot be watched."""
+        return [] if refused_floors(self.task, self.floors) else self.floors
 
     @model_validator(mode="after")
     def _names_are_unambiguous(self) -> Self:

@@ -79,13 +79,13 @@ def _undecided(settings: Settings, model: str) -> Iterator[dict[str, Any]]:
             metric = decode(LearningMetric, raw)
         except UnreadableEvent:
             continue
-        if metric.model == model and metric.kind == "gate":
+        if metric.model == model and metric.kind == "gate" and metric.reason is None:
             newest[metric.pipeline] = metric
     for challenger, metric in newest.items():
         yield {
             "model": model,
             "challenger": challenger,
-            "verdict": "undecided",
+            "verdict": metric.verdict or "undecided",
             "version_id": None,
             "outcome": f"after {metric.labels} labels (offset {metric.at_offset})",
             "seq": None,

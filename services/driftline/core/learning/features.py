@@ -8,15 +8,17 @@ that is left out as 0, which behind a StandardScaler is its mean; trees send it 
 went; GaussianNB ignores it.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from math import isfinite
-from typing import Final, Self
+from operator import itemgetter
+from typing import Any, Final, Self
 
 from driftline_schemas.spec import Feature, FeatureKind
 
 Features = dict[str, float | str]
 MAX_STRING_BYTES: Final = 1_024
+FLOATS: Final = {float}
 LOWEST, HIGHEST = -(2**63), 2**64 - 1
 
 
@@ -25,6 +27,16 @@ class FeatureSchema:
     """Names and kinds, ordered by name."""
 
     kinds: tuple[tuple[str, FeatureKind], ...]
+    _names: tuple[str, ...] = field(init=False, repr=False, compare=False)
+    _numbers: Callable[[Mapping[str, object]], tuple[object, ...]] | None = field(
+        init=False, repr=False, compare=False
+    )  # of a recorded prediction, where all features are numeric
+
+    def __post_init__(self) -> None:
+        names = tuple(name for name, _ in self.kinds)
+        is_numeric = len(names) > 1 and all(kind == "numeric" for _, kind in self.kinds)
+        object.__setattr__(self, "_names", names)
+        object.__setattr__(self, "_numbers", itemgetter(*names) if is_numeric else None)
 
     @classmethod
     def of(cls, features: Collection[Feature]) -> Self:
@@ -43,6 +55,8 @@ class FeatureSchema:
 
     def canonical(self, recorded: Mapping[str, object]) -> Features:
         """A new dict; `recorded` is not touched."""
+        if self._numbers is not None and (plain := self._plain(recorded)) is not None:
+            return plain
         seen: Features = {}
         get = recorded.get
         for name, kind in self.kinds:
@@ -54,6 +68,18 @@ class FeatureSchema:
             elif value is not None:
                 _add(seen, name, kind, value)
         return seen
+
+    def _plain(self, recorded: Mapping[str, object]) -> Features | None:
+        """Where all are there and finite floats, which is nearly always: a third of the time."""
+        assert self._numbers is not None  # noqa: S101 - canonical has looked
+        try:
+            values: Any = self._numbers(recorded)
+        except KeyError:
+            return None
+        # One that is not finite makes the sum so; large ones may, and are looked at one by one.
+        if {*map(type, values)} != FLOATS or not isfinite(sum(values)):
+            return None
+        return dict(zip(self._names, values, strict=True))
 
 
 def _add(seen: Features, name: str, kind: FeatureKind, value: object) -> None:

@@ -9,7 +9,7 @@ deployed, and checked.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 from driftline.core.learning.binary import OnlineModel
 from driftline.core.learning.features import Features
@@ -28,8 +28,7 @@ from driftline_schemas.spec import Task
 LOADED: Final = 4  # versions kept ready to predict; late labels ask for two or three
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(NamedTuple):
     """A joined record: `features` canonical, `asked_at` the earlier of predicted_at and
     prediction_ts, both times in ms; `offset` its place in the journal."""
 
@@ -40,16 +39,14 @@ class Example:
     label_ts: int
 
 
-@dataclass(frozen=True, slots=True)
-class AsOf:
+class AsOf(NamedTuple):
     """What the lineage would have predicted; None where it had nothing to say."""
 
     prediction: Output | None
     version: Version
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one example led to: a score, unless it is older than the first version, and a version
     where one was due."""
 
@@ -100,6 +97,7 @@ class Lineage:
     broken: str | None = None
     _payloads: dict[str, bytes] = field(default_factory=dict)
     _loaded: dict[str, OnlineModel] = field(default_factory=dict)
+    _live: tuple[int, Dumped] | None = None  # the last one written for a snapshot, by labels
 
     @classmethod
     def begin(
@@ -247,7 +245,13 @@ class Lineage:
         newest = self.shelf.newest
         if newest.labels == self.labels and self.broken is None:  # nothing learned since
             return Dumped(self.payload(newest), newest.manifest)
-        return self.codec.dump(self.model)
+        if self._live is None or self._live[0] != self.labels:
+            try:
+                self._live = self.labels, self.codec.dump(self.model)
+            except Exception as error:  # noqa: BLE001 - others must be kept all the same
+                self.broken = self.broken or f"cannot be written: {error!r}"
+                return Dumped(self.payload(newest), newest.manifest)
+        return self._live[1]
 
     @classmethod
     def restore(

@@ -88,9 +88,10 @@ def _lineage(model: ModelState, recipe: ModelUpdated) -> str:
 
 
 def _serves_at_once(model: ModelState, version: Version) -> bool:
-    """Versions of a former spec never do, nor those of a lineage that is held."""
-    spec = model.spec
-    if spec is None or version.recipe.spec_hash != spec.body.spec_hash:
+    """Versions of a former spec never do, unless the one in force left their pipeline alone; nor
+    those of a lineage that is held."""
+    spec, recipe = model.spec, version.recipe
+    if spec is None or (recipe.spec_in_force or recipe.spec_hash) != spec.body.spec_hash:
         return False
     if version.lineage in model.held:
         return False

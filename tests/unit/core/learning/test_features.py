@@ -61,3 +61,23 @@ def test_the_order_of_the_record_does_not_matter_and_it_is_not_touched(
     assert list(one.items()) == list(other.items())
     assert repr(list(shuffled.items())) == repr(before)
     assert all(isinstance(value, str) or math.isfinite(value) for value in one.values())
+
+
+def test_the_quick_way_sees_the_same() -> None:
+    schema = FeatureSchema.of([Feature(name=name, kind="numeric") for name in "ba"])
+    slow = FeatureSchema.of([
+        *(Feature(name=name, kind="numeric") for name in "ba"),
+        Feature(name="never", kind="boolean"),
+    ])  # fmt: skip
+    for values in (
+        (1.0, 2.0),
+        (1e308, 1e308),
+        (1, 2.0),
+        (True, 2.0),
+        (float("inf"), 1.0),
+        (None, 1.0),
+    ):
+        recorded = dict(zip("ab", values, strict=True))
+        assert schema.canonical(recorded) == slow.canonical(recorded)
+        assert list(schema.canonical(recorded)) == list(slow.canonical(recorded))
+    assert schema.canonical({"b": 1.0}) == {"b": 1.0}

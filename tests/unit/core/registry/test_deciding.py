@@ -126,11 +126,13 @@ def test_a_followed_lineage_advances_by_itself() -> None:
 def test_a_version_of_a_former_spec_is_registered_and_not_followed() -> None:
     book = running(follow=True)
     old = book.facts[2].body["spec_hash"]
-    book.accepted("apply_spec", spec(follow=True, alarm_budget=0.01))
+    now = book.accepted("apply_spec", spec(follow=True, alarm_budget=0.01)).body["spec_hash"]
     newer(book, "sm", 2, spec_hash=old)
     assert book.serving == "sm/v1"
     newer(book, "sm", 3)
     assert book.serving == "sm/v3"
+    newer(book, "sm", 4, spec_hash=old, spec_in_force=now)
+    assert book.serving == "sm/v4"
 
 
 def test_versions_are_named_within_their_pipeline_and_keep_the_lineage_of_their_parent() -> None:
