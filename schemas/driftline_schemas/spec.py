@@ -114,6 +114,13 @@ class Expect(SpecPart):
     predictions_within: Duration | None = None
     labels_within: Duration | None = None
 
+    @field_validator("predictions_within", "labels_within")
+    @classmethod
+    def _is_some_time(cls, within: str | None, info: ValidationInfo) -> str | None:
+        if within and not within.rstrip("mshd").strip("0") and info.context != RECORDED:
+            raise ValueError(f"{within} must be longer than nothing")
+        return within
+
 
 class Schedule(SpecPart):
     """When to ask for a retrain."""

@@ -3,17 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
+import orjson
 import pytest
 from confluent_kafka import Producer
 
-from driftline.demo.receiver import Answer, Receiver
+from driftline.cli.apply import apply_spec, make_bins
+from driftline.cli.spec_file import load_spec
+from driftline.demo.receiver import Answer, Kind, Receiver
 from driftline.runtime.clock import SystemClock
 from driftline.servers import LocalServers
 from driftline_schemas.alerts import Alert, alert_id, fingerprint
 from driftline_schemas.codec import encode
-from driftline_schemas.topics import ALERTS, NOTIFICATIONS
+from driftline_schemas.fields import format_time
+from driftline_schemas.topics import ALERTS, LABELS, NOTIFICATIONS, PREDICTIONS, Topic
 from tests.integration.installation import Installation, installation
+
+KINDS: tuple[Kind, ...] = ("slack", "pagerduty", "webhook")
 
 pytestmark = pytest.mark.integration
 
@@ -54,6 +61,7 @@ def start(made: Installation, receiver: Receiver) -> None:
         DRIFTLINE_SLACK_WEBHOOK_URL=receiver.url("slack"),
         DRIFTLINE_PAGERDUTY_URL=receiver.url("pagerduty"),
         DRIFTLINE_PAGERDUTY_ROUTING_KEY="r" * 32,
+        DRIFTLINE_WEBHOOK_URL=receiver.url("webhook"),
     )
 
 
@@ -63,18 +71,20 @@ def test_an_alert_waits_for_the_alerter_and_is_delivered_once(
     with installation(servers, prefix, tmp_path) as made:
         start(made, receiver)
         publish(made, alert(1))
-        assert receiver.wait_for(2, 60)
+        assert receiver.wait_for(3, 60)
         made.wait_for_lag("alerter")
         made.kill("a1")
         publish(made, alert(2))
         start(made, receiver)
-        assert receiver.wait_for(4, 60)
+        assert receiver.wait_for(6, 60)
         made.wait_for_lag("alerter")
         sleep(2)  # a repeat would come at once
-        for channel in ("slack", "pagerduty"):
+        for channel in KINDS:
             assert len(receiver.delivered(channel)) == 2
         keys = [body["dedup_key"] for body in receiver.delivered("pagerduty")]
         assert keys == [alert(1).alert_id, alert(2).alert_id]
+        groups = [body["groupKey"] for body in receiver.delivered("webhook")]
+        assert groups == [f"driftline:{key}" for key in keys]
         assert made.stop("a1") < 15
 
 
@@ -108,3 +118,74 @@ def test_resolved_follows_firing_and_nobody_is_paged_twice(
         sleep(2)  # a repeat would come at once
         actions = [body["event_action"] for body in receiver.delivered("pagerduty")]
         assert actions == ["trigger", "resolve"]
+        assert [body["status"] for body in receiver.delivered("webhook")] == ["firing", "resolved"]
+
+
+def apply_limits(made: Installation) -> None:
+    """A specification of limits alone, without a reference."""
+    path = made.folder / "spec.yaml"
+    path.write_text(
+        "model: limits\ntask: binary\nfeatures: [{name: x, kind: numeric}]\n"
+        "floors: [{metric: accuracy, below: 0.9, over_labels: 20}]\n"
+        "expect: {predictions_within: 8s}\n"
+    )
+    wanted = load_spec(path)
+    bins = make_bins(path, wanted)
+    apply_spec(made.settings, wanted, bins, actor="test", reason="test", agreed=True)
+
+
+def send(made: Installation, topic: Topic, ids: range, **fields: Any) -> None:
+    """One record for each id, as an app writes it."""
+    producer = Producer(
+        {"bootstrap.servers": made.servers.brokers, "partitioner": "murmur2_random"}
+    )
+    when = "predicted_at" if topic is PREDICTIONS else "labelled_at"
+    for number in ids:
+        now = format_time(SystemClock().now())
+        record = {"prediction_id": f"p{number}", "model": "limits", when: now, **fields}
+        name = topic.full_name(made.prefix)
+        producer.produce(name, orjson.dumps(record), key=f"p{number}")
+    assert producer.flush(10) == 0
+
+
+def predict(made: Installation, ids: range) -> None:
+    send(made, PREDICTIONS, ids, model_version="v1", features={"x": 1.5}, prediction="yes")
+
+
+def statuses(made: Installation, check: str, wanted: list[str]) -> list[dict[str, Any]]:
+    """The revisions of a check's alerts, each once, when their statuses are these."""
+    deadline = monotonic() + 60
+    while True:
+        known: dict[Any, dict[str, Any]] = {
+            (a["alert_id"], a["revision"]): a for a in made.read(ALERTS) if a["check"] == check
+        }
+        found = list(known.values())
+        if [alert["status"] for alert in found] == wanted:
+            return found
+        assert monotonic() < deadline, f"{check}: {found}"
+        sleep(0.5)
+
+
+def test_a_floor_fires_and_is_retracted_and_silence_fires_and_resolves(
+    servers: LocalServers, prefix: str, tmp_path: Path
+) -> None:
+    with installation(servers, prefix, tmp_path, pane_seconds="1") as made:
+        apply_limits(made)
+        made.start("joiner", "j1")
+        made.start("monitor", "m1")
+        made.wait_until_ready("j1", "m1")
+        predict(made, range(20))
+        send(made, LABELS, range(15), label="yes")
+        made.wait_for_lag("joiner")
+        send(made, LABELS, range(15, 20), label="no")
+        (firing,) = statuses(made, "floor", ["firing"])
+        assert (firing["value"], firing["n"], firing["coverage"]) == (0.75, 20, 1)
+        made.kill("m1")  # the labels that fired are part of what it saved
+        made.start("monitor", "m1")
+        send(made, LABELS, range(15, 18), label="yes")
+        _, retracted = statuses(made, "floor", ["firing", "retracted"])
+        assert (retracted["value"], retracted["alert_id"]) == (0.9, firing["alert_id"])
+        (silent,) = statuses(made, "no_predictions", ["firing"])
+        assert 8 <= silent["value"] < 20
+        predict(made, range(20, 21))
+        statuses(made, "no_predictions", ["firing", "resolved"])

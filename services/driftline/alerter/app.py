@@ -7,16 +7,13 @@ from functools import partial
 from typing import Final
 
 import structlog
-from pydantic import SecretStr
 
-from driftline.alerter import pagerduty
 from driftline.alerter.channel import Channel
+from driftline.alerter.configured import channels
 from driftline.alerter.courier import Courier, Owner
 from driftline.alerter.history import read_partition
-from driftline.alerter.pagerduty import PagerDuty
-from driftline.alerter.slack import Slack
 from driftline.alerter.state import AlerterState, fold_history
-from driftline.alerter.transport import check_destination, new_client
+from driftline.alerter.transport import new_client
 from driftline.core.delivery.ledger import Ledger
 from driftline.core.delivery.outbox import Outbox
 from driftline.runtime.clock import SystemClock
@@ -32,19 +29,6 @@ log = structlog.get_logger(__name__)
 ROLE: Final = "alerter"
 
 History = Callable[[int], Awaitable[Iterable[bytes | None]]]  # a partition of `notifications`
-
-
-def channels(settings: Settings) -> tuple[Channel, ...]:
-    """The configured channels. DriftlineError for a URL that nothing may be sent to."""
-    found: list[Channel] = []
-    if settings.slack_webhook_url:
-        found.append(Slack(settings.slack_webhook_url))
-    if settings.pagerduty_routing_key:
-        endpoint = settings.pagerduty_url or SecretStr(pagerduty.URL)
-        found.append(PagerDuty(settings.pagerduty_routing_key, endpoint))
-    for channel in found:
-        check_destination(channel.url, f"the URL of {channel.name}")
-    return tuple(found)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """What a way to reach people has to know: how to ask, and how to read the answer.
 
-Another channel is one file with a class of this form, and one line in `app.py`.
+Another channel is one file with a class of this form, and its lines in `configured.py`.
 """
 
 from collections.abc import Mapping

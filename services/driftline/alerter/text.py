@@ -3,10 +3,12 @@
 import unicodedata
 from typing import Final
 
+from driftline.core.delivery.outbox import CLOSINGS
 from driftline_schemas.alerts import Alert
 
 SLACK_ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 ZERO_WIDTH_SPACE: Final = "\N{ZERO WIDTH SPACE}"
+TEST: Final = "test"  # the reason of an alert that only tries a channel out
 CHECKS: Final = {
     "data": "data drift",
     "error": "rising errors",
@@ -50,8 +52,16 @@ def for_slack(text: str, limit: int) -> str:
     return "".join(pieces) + "…"
 
 
+def is_test(alert: Alert) -> bool:
+    """Whether it only tries a channel out."""
+    return alert.reason == TEST
+
+
 def title(alert: Alert) -> str:
     """What happened to which model, in a few words."""
+    if is_test(alert):
+        over = ", and the test is over" if alert.status in CLOSINGS else ""
+        return f"TEST: Driftline can reach you{over}"
     scope = "" if alert.scope == "model" else f" ({alert.scope})"
     return f"{alert.status.upper()}: {CHECKS[alert.check]}{scope} on {alert.model}"
 

@@ -1,28 +1,45 @@
-"""`driftline alerts tail`: follow the alerts as they are published."""
+"""`driftline alerts`: follow the alerts as they are published, try a channel out."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import Annotated, Any
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
 import typer
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
 
-from driftline.cli.console import Brokers, Json, Prefix, note, put, reached
+from driftline.cli.console import Brokers, Json, Prefix, note, put, put_json, reached
 from driftline.cli.errors import CommandError
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.kafka_log import SILENT
-from driftline.runtime.settings import Settings
+from driftline.runtime.settings import Settings, load
 from driftline.runtime.topic_admin import find_topics
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode, encode
 from driftline_schemas.topics import ALERTS
 
-app = typer.Typer(help="Read alerts.", no_args_is_help=True)
+app = typer.Typer(help="Read alerts, try channels out.", no_args_is_help=True)
+
+
+class ChannelName(StrEnum):
+    """Ways to reach people."""
+
+    slack = "slack"
+    pagerduty = "pagerduty"
+    webhook = "webhook"
+
+
+VARIABLES: Final = {
+    ChannelName.slack: "DRIFTLINE_SLACK_WEBHOOK_URL",
+    ChannelName.pagerduty: "DRIFTLINE_PAGERDUTY_ROUTING_KEY",
+    ChannelName.webhook: "DRIFTLINE_WEBHOOK_URL",
+}
 
 
 @app.callback()
 def alerts() -> None:
-    """Read alerts."""
+    """Read alerts, try channels out."""
 
 
 @app.command()
@@ -42,6 +59,36 @@ def tail(
     clock = SystemClock()
     for message in _messages(settings, topic, from_start=from_start, follow=follow):
         _show(message, model, clock.now, as_json=json)
+
+
+@app.command("test")
+def try_channel(
+    name: Annotated[ChannelName, typer.Argument(metavar="CHANNEL", help="Which one.")],
+    end: Annotated[
+        bool, typer.Option("--end", help="End it: PagerDuty closes the test's incident.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Send one notification, marked as a test, to slack, pagerduty or webhook."""
+    # An HTTP client is heavy, and no other command here needs it.
+    from driftline.alerter.channel import Sent
+    from driftline.alerter.configured import channels
+    from driftline.alerter.trial import test_alert, try_out
+
+    found = [channel for channel in channels(load()) if channel.name == name]
+    if not found:
+        raise CommandError(
+            f"{name} is not configured: set {VARIABLES[name]} (or {VARIABLES[name]}_FILE)."
+        )
+    alert = test_alert(name, SystemClock().now(), is_over=end)
+    trial = asyncio.run(try_out(found[0], alert))
+    if not isinstance(trial.outcome, Sent):
+        said = f"answered {trial.outcome.reason}" if trial.status else trial.outcome.reason
+        raise CommandError(f"{name} did not take the test notification: {said}.")
+    if json:
+        put_json({"channel": name, "answered": trial.status, "alert_id": alert.alert_id})
+    else:
+        put(f"{name} took test notification {alert.alert_id}: it answered {trial.status}.")
 
 
 def human_line(alert: Alert, now: int) -> str:

@@ -1,4 +1,4 @@
-"""A small HTTP server that plays Slack and PagerDuty: keeps what it gets, answers as told."""
+"""A small HTTP server that plays Slack, PagerDuty and a webhook: it keeps what it gets."""
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -11,10 +11,11 @@ import orjson
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.ports import Clock
 
-Kind = Literal["slack", "pagerduty"]
+Kind = Literal["slack", "pagerduty", "webhook"]
 PATHS: Final[Mapping[str, Kind]] = {
     "/services/T000/B000/demo": "slack",
     "/v2/enqueue": "pagerduty",
+    "/hooks/demo": "webhook",
 }
 MAX_BODY_BYTES: Final = 1_048_576
 
@@ -53,7 +54,7 @@ class Receiver:
         self.received: list[Received] = []
         self._clock = clock or SystemClock()
         self._on_received = on_received
-        self._script: dict[Kind, list[Answer]] = {"slack": [], "pagerduty": []}
+        self._script: dict[Kind, list[Answer]] = {kind: [] for kind in PATHS.values()}
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
@@ -74,7 +75,7 @@ class Receiver:
         self._server.serve_forever(poll_interval=0.05)
 
     def url(self, kind: Kind) -> str:
-        """Where to send for one of the two."""
+        """Where to send for one of the three."""
         path = next(path for path, known in PATHS.items() if known == kind)
         return f"http://127.0.0.1:{self._server.server_address[1]}{path}"
 
@@ -110,6 +111,8 @@ class Receiver:
 def _accept(kind: Kind, body: dict[str, Any]) -> Answer:
     if kind == "slack":
         return Answer(200, {"Content-Type": "text/html"}, b"ok")
+    if kind == "webhook":
+        return Answer(204)
     reply = {"status": "success", "message": "Event processed", "dedup_key": body.get("dedup_key")}
     return Answer(202, {"Content-Type": "application/json"}, orjson.dumps(reply))
 

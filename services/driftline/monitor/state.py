@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, get_args
 from weakref import WeakSet
 
 import orjson
@@ -16,15 +16,15 @@ from driftline.monitor.published import OPEN, PublishedAlerts
 from driftline.runtime import metrics
 from driftline.runtime.ports import Opening, Outputs, Record
 from driftline.runtime.states import BasicState
-from driftline_schemas.alerts import Alert
+from driftline_schemas.alerts import Alert, Check
 from driftline_schemas.codec import encode
 from driftline_schemas.topics import ALERTS, JOURNAL, VERDICTS
 from driftline_schemas.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
 
-SNAPSHOT_VERSION: Final = 2  # raise it when the fold keeps other things: states are then rebuilt
-CHECKS: Final = ("data", "error")
+SNAPSHOT_VERSION: Final = 3  # raise it when the fold keeps other things: states are then rebuilt
+CHECKS: Final = get_args(Check)
 
 
 @dataclass(slots=True)

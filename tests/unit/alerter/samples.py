@@ -16,6 +16,7 @@ from driftline.alerter.courier import Courier
 from driftline.alerter.pagerduty import PagerDuty
 from driftline.alerter.slack import Slack
 from driftline.alerter.state import AlerterState
+from driftline.alerter.webhook import Webhook
 from driftline.runtime.memory import ManualClock, MemoryOutputs, MemoryRecord
 from driftline.runtime.ports import Opening
 from driftline_schemas.alerts import Alert, Cause
@@ -29,6 +30,7 @@ PREFIX = "driftline"
 ALERTS_TOPIC = ALERTS.full_name(PREFIX)
 NOTIFICATIONS_TOPIC = NOTIFICATIONS.full_name(PREFIX)
 SLACK_SECRET = "https://hooks.slack.com/services/T0CANARY/B0CANARY/canary-of-slack"
+WEBHOOK_SECRET = "https://hooks.example/driftline?token=canary-of-webhook"
 ROUTING_SECRET = "canary0routing0key0000000000000a"
 
 
@@ -99,6 +101,10 @@ def pagerduty_channel() -> PagerDuty:
     return PagerDuty(SecretStr(ROUTING_SECRET))
 
 
+def webhook_channel() -> Webhook:
+    return Webhook(SecretStr(WEBHOOK_SECRET))
+
+
 @dataclass
 class Rig:
     """An alerter process in memory that owns one partition; `restart` keeps Kafka only."""
@@ -119,6 +125,8 @@ class Rig:
             "slack": Script(self.clock, httpx.Response(200, text="ok")),
             "pagerduty": Script(self.clock, httpx.Response(202, json={"status": "success"})),
         }
+        if "webhook" in [channel.name for channel in self.chosen]:
+            self.scripts["webhook"] = Script(self.clock, httpx.Response(204))
 
     async def start(self, committed: int = 0) -> None:
         """A new process: it opens the partition and reads it from the committed offset on."""
@@ -156,7 +164,7 @@ class Rig:
 
     async def deliver(self, *names: str) -> None:
         """Let couriers do all that is due now."""
-        for name in names or self.scripts:
+        for name in names or [channel.name for channel in self.chosen]:
             async with self.client(name) as client:
                 while await self.courier(name).step(client, {self.partition}):
                     pass
@@ -170,7 +178,7 @@ class Rig:
         self.clock.millis = moment
 
     def _next(self, names: Sequence[str]) -> int | None:
-        couriers = [self.courier(name) for name in names or self.scripts]
+        couriers = [c for c in self.alerter.couriers if c.channel.name in names or not names]
         moments = [courier.outbox.next_moment({self.partition}) for courier in couriers]
         return min((moment for moment in moments if moment is not None), default=None)
 

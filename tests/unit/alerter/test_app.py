@@ -10,16 +10,26 @@ import pytest
 from pydantic import SecretStr
 
 from driftline.alerter import transport
-from driftline.alerter.app import channels, deliver
+from driftline.alerter.app import deliver
 from driftline.alerter.channel import Request
+from driftline.alerter.configured import channels
 from driftline.alerter.pagerduty import PagerDuty
 from driftline.alerter.slack import Slack
 from driftline.alerter.transport import UnreachableError, check_destination, post
+from driftline.alerter.webhook import Webhook
 from driftline.demo.receiver import Answer, Receiver
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.ports import TP
 from driftline.runtime.settings import Settings
-from tests.unit.alerter.samples import ALERTS_TOPIC, NOW, SLACK_SECRET, Rig, an_alert, until
+from tests.unit.alerter.samples import (
+    ALERTS_TOPIC,
+    NOW,
+    SLACK_SECRET,
+    WEBHOOK_SECRET,
+    Rig,
+    an_alert,
+    until,
+)
 
 
 @dataclass
@@ -32,11 +42,13 @@ def test_each_configured_secret_makes_a_channel(monkeypatch: pytest.MonkeyPatch)
     assert channels(Settings()) == ()
     monkeypatch.setenv("DRIFTLINE_SLACK_WEBHOOK_URL", SLACK_SECRET)
     monkeypatch.setenv("DRIFTLINE_PAGERDUTY_ROUTING_KEY", "k" * 32)
+    monkeypatch.setenv("DRIFTLINE_WEBHOOK_URL", WEBHOOK_SECRET)
     chosen = channels(Settings())
-    assert [channel.name for channel in chosen] == ["slack", "pagerduty"]
+    assert [channel.name for channel in chosen] == ["slack", "pagerduty", "webhook"]
     assert [channel.url for channel in chosen] == [
         SLACK_SECRET,
         "https://events.pagerduty.com/v2/enqueue",
+        WEBHOOK_SECRET,
     ]
 
 
@@ -69,18 +81,19 @@ async def test_the_loop_delivers_over_http_after_a_refusal() -> None:
             chosen=[
                 Slack(SecretStr(receiver.url("slack"))),
                 PagerDuty(SecretStr("k" * 32), SecretStr(receiver.url("pagerduty"))),
+                Webhook(SecretStr(receiver.url("webhook"))),
             ]
         )
         await rig.start()
         loops = [asyncio.create_task(deliver(c, Owns())) for c in rig.alerter.couriers]
         rig.publish(an_alert())
-        assert await asyncio.to_thread(receiver.wait_for, 2, 10)
+        assert await asyncio.to_thread(receiver.wait_for, 3, 10)
         outbox = rig.courier("slack").outbox
         await until(lambda: outbox.next_moment({5}) == NOW + 1_000)  # it has heard the refusal
         rig.clock.advance(1_000)
-        assert await asyncio.to_thread(receiver.wait_for, 3, 10)
+        assert await asyncio.to_thread(receiver.wait_for, 4, 10)
         rig.publish(an_alert(status="resolved", revision=2))
-        assert await asyncio.to_thread(receiver.wait_for, 5, 10)
+        assert await asyncio.to_thread(receiver.wait_for, 7, 10)
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
@@ -88,6 +101,7 @@ async def test_the_loop_delivers_over_http_after_a_refusal() -> None:
         assert texts == ["FIRING", "RESOLVED"]
         actions = [body["event_action"] for body in receiver.delivered("pagerduty")]
         assert actions == ["trigger", "resolve"]
+        assert [body["status"] for body in receiver.delivered("webhook")] == ["firing", "resolved"]
 
 
 async def test_a_receiver_that_never_answers_times_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,23 +2,26 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import orjson
 import pytest
 from pydantic import SecretStr
 
+from driftline.alerter import webhook
 from driftline.alerter.channel import Channel, Outcome, Permanent, Retry, Sent
 from driftline.alerter.pagerduty import URL, PagerDuty, event_of
 from driftline.alerter.slack import message
-from driftline_schemas.alerts import Alert, Cause
+from driftline_schemas.alerts import Alert, Cause, Check
 from tests.unit.alerter.samples import (
     NOW,
     ROUTING_SECRET,
     SLACK_SECRET,
+    WEBHOOK_SECRET,
     an_alert,
     pagerduty_channel,
     slack_channel,
+    webhook_channel,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -73,6 +76,44 @@ def test_the_pagerduty_body_is_the_golden_one(name: str, alert: Alert) -> None:
     request = pagerduty_channel().request(alert)
     assert request.url == URL == "https://events.pagerduty.com/v2/enqueue"
     assert orjson.loads(request.body) == golden(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "alert"),
+    [
+        ("webhook_firing", an_alert()),
+        ("webhook_retracted", resolved().model_copy(update={"status": "retracted"})),
+    ],
+    ids=["firing", "retracted"],
+)
+def test_the_webhook_body_is_the_golden_one(name: str, alert: Alert) -> None:
+    request = webhook_channel().request(alert)
+    assert request.url == WEBHOOK_SECRET
+    assert orjson.loads(request.body) == golden(name)
+
+
+def test_labels_and_group_of_the_webhook_never_change_while_an_alert_lives() -> None:
+    bodies = [
+        webhook.message(an_alert(status=status, revision=i, summary=status, value=i))
+        for i, status in enumerate(("firing", "worse", "resolved", "retracted"))
+    ]
+    assert [body["status"] for body in bodies] == ["firing", "firing", "resolved", "resolved"]
+    for part in ("groupKey", "groupLabels", "commonLabels"):
+        assert all(body[part] == bodies[0][part] for body in bodies)
+
+
+def test_every_check_has_a_name_for_the_webhook() -> None:
+    assert set(webhook.ALERT_NAMES) == set(get_args(Check))
+
+
+def test_a_hostile_alert_keeps_the_webhook_small() -> None:
+    request = webhook_channel().request(hostile())
+    (alert,) = orjson.loads(request.body)["alerts"]
+    assert len(request.body) < 64 * 1024
+    texts = [*alert["labels"].values(), *alert["annotations"].values()]
+    assert all(
+        isinstance(text, str) and "\n" not in text and "\u202e" not in text for text in texts
+    )
 
 
 def test_all_revisions_of_an_alert_share_one_dedup_key() -> None:
@@ -173,11 +214,29 @@ def test_pagerdutys_answers(status: int, body: bytes, outcome: Outcome) -> None:
     assert pagerduty_channel().judge(status, {}, body) == outcome
 
 
+@pytest.mark.parametrize(
+    ("status", "headers", "outcome"),
+    [
+        pytest.param(200, {}, Sent(), id="yes"),
+        pytest.param(202, {}, Sent(), id="yes, later"),
+        pytest.param(204, {}, Sent(), id="yes without a word"),
+        pytest.param(301, {"location": "http://x"}, Permanent("301"), id="a redirect"),
+        pytest.param(401, {}, Permanent("401"), id="no"),
+        pytest.param(404, {}, Permanent("404 (the destination is gone)"), id="nobody there"),
+        pytest.param(429, {"retry-after": "30"}, Retry("429", "30"), id="too many"),
+        pytest.param(503, {}, Retry("503"), id="busy"),
+    ],
+)
+def test_a_webhooks_answers(status: int, headers: Mapping[str, str], outcome: Outcome) -> None:
+    assert webhook_channel().judge(status, headers, b"secret words") == outcome
+
+
 def test_neither_channels_nor_requests_show_their_secrets() -> None:
     shown: list[Channel] = [
         slack_channel(),
         pagerduty_channel(),
         PagerDuty(SecretStr("k"), SecretStr("https://c")),
+        webhook_channel(),
     ]
     requests = [channel.request(an_alert()) for channel in shown]
     text = f"{shown!r} {requests!r} {shown!s} {requests!s}"

@@ -26,6 +26,7 @@ from tests.unit.alerter.samples import (
     pagerduty_channel,
     slack_channel,
     until,
+    webhook_channel,
 )
 
 KEY = "0123456789abcdef/slack"
@@ -140,6 +141,20 @@ async def test_a_crash_before_the_notification_repeats_one_message_under_the_sam
     await rig.deliver("pagerduty")
     keys = [body["dedup_key"] for body in rig.scripts["pagerduty"].bodies]
     assert keys == ["0123456789abcdef"] * 2
+
+
+async def test_a_webhook_waits_as_long_as_it_asked_for_and_backs_off_like_the_others() -> None:
+    rig = Rig(chosen=[webhook_channel()])
+    await rig.start()
+    busy = httpx.Response(429, headers={"Retry-After": "30"})
+    rig.scripts["webhook"].answers = [busy, httpx.Response(500)]
+    rig.publish(an_alert())
+    await rig.deliver_until(NOW + HOUR)
+    first, second, third = rig.scripts["webhook"].times
+    assert (first, second) == (NOW, NOW + 30_000)
+    assert third == second + Backoff().wait("0123456789abcdef/webhook", 2)
+    noted = rig.notifications("webhook")
+    assert [(n.result, n.attempts, n.at) for n in noted] == [("sent", 3, third)]
 
 
 async def test_nothing_more_is_sent_until_the_notification_is_acknowledged(rig: Rig) -> None:

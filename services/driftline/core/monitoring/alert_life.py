@@ -1,4 +1,4 @@
-"""The life of one alert at a time: firing, worse, resolved.
+"""The life of one alert at a time: firing, worse, then resolved or retracted.
 
 One incident gives one alert id, however often it changes. Revisions that follow from one journal
 record (a mark may close several blocks) are one revision: a later one replaces the earlier.
@@ -33,19 +33,21 @@ class Evidence(NamedTuple):
 
 @dataclass(slots=True)
 class AlertLife:
-    """The alerts of one check of one model; `alert` is the newest revision of the open one."""
+    """The alerts of one check of one model (of one of its metrics, if `scope` names it); `alert` is
+    the newest revision of the open one."""
 
     model: str
     check: Check
     severity: Severity
     alert: Alert | None = None
+    scope: str = SCOPE
     _revised_by: JournalPosition | None = None
 
     def fire(
         self, moment: Moment, opened_at: int, model_version: str, evidence: Evidence, **rest: Any
     ) -> Alert:
         """An incident opens. `rest` are summary, and cause or coverage if there are any."""
-        about = fingerprint(self.model, self.check, SCOPE)
+        about = fingerprint(self.model, self.check, self.scope)
         self._revised_by = moment.position
         self.alert = Alert(
             alert_id=alert_id(about, moment.position),
@@ -57,7 +59,7 @@ class AlertLife:
             model=self.model,
             model_version=model_version,
             check=self.check,
-            scope=SCOPE,
+            scope=self.scope,
             opened_at=opened_at,
             opened_by=moment.position,
             replay=f"driftline alerts tail --model {quote(self.model)} --json",
@@ -78,11 +80,16 @@ class AlertLife:
 
     def resolve(self, moment: Moment, evidence: Evidence | None = None, **rest: Any) -> Alert:
         """The open incident is over; without evidence it keeps the last numbers."""
+        return self._end(moment, evidence, {"status": "resolved", **rest})
+
+    def retract(self, moment: Moment, evidence: Evidence, **rest: Any) -> Alert:
+        """There was no incident: what it was opened for proved wrong."""
+        return self._end(moment, evidence, {"status": "retracted", **rest})
+
+    def _end(self, moment: Moment, evidence: Evidence | None, rest: Mapping[str, Any]) -> Alert:
         alert = self._opened()
         self.alert = None
-        return _revised(
-            alert, alert.revision + 1, moment.at, evidence, {"status": "resolved", **rest}
-        )
+        return _revised(alert, alert.revision + 1, moment.at, evidence, rest)
 
     def adopt(self, alert: Alert) -> None:
         """Go on under the identity and revision of an alert that was published."""
@@ -102,8 +109,13 @@ class AlertLife:
         cls, model: str, check: Check, severity: Severity, snapshot: Mapping[str, Any] | None
     ) -> Self:
         """The state that `snapshot` gave, at the end of a record."""
-        alert = None if snapshot is None else Alert.model_validate(snapshot)
-        return cls(model, check, severity, alert)
+        life = cls(model, check, severity)
+        life.take_up(snapshot)
+        return life
+
+    def take_up(self, snapshot: Mapping[str, Any] | None) -> None:
+        """Go on where another life of the same alerts gave this `snapshot`."""
+        self.alert = None if snapshot is None else Alert.model_validate(snapshot)
 
 
 def _revised(

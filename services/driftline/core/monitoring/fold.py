@@ -62,8 +62,7 @@ class JournalFold:
             case Labelled() | Joined() | Correction():
                 return self._label(moment, record)
             case Counts():
-                self._model(record.model).counts(moment, record, self._first_open)
-                return []
+                return self._model(record.model).counts(moment, record, self._first_open)
             case Mark():
                 return self._mark(moment, record)
         return self._model(record.model).control(moment, record)
@@ -75,20 +74,25 @@ class JournalFold:
         is_conflict = model.is_conflict(record)
         self.conflicts += is_conflict
         if isinstance(record, Correction):
-            model.correction(moment, record)
-            return []
+            return model.correction(moment, record, is_conflict=is_conflict)
         return model.joined(moment, record, is_conflict=is_conflict)
 
     def _mark(self, moment: Moment, mark: Mark) -> Published:
+        before = self._inputs.passed
         self._inputs.mark(mark.times)
-        if (passed := self._inputs.passed) is None:
+        passed = self._inputs.passed
+        if passed is None or passed == before:
             return []
+        models = [self.models[name] for name in sorted(self.models)]
+        published = [out for model in models for out in model.advance(moment, passed)]
+        return published + self._close(moment, models, passed)
+
+    def _close(self, moment: Moment, models: Sequence[ModelFold], passed: int) -> Published:
         first_open = (passed - self.policy.grace_ms) // self.policy.pane_ms
         if first_open <= self._first_open:
             return []
         self._first_open = first_open
         horizon = (passed - self.policy.horizon_ms) // self.policy.pane_ms
-        models = [self.models[name] for name in sorted(self.models)]
         published = [out for model in models for out in model.close(moment, first_open, horizon)]
         self._forget(self.time - 2 * HOUR_MS)
         return published

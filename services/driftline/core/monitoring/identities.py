@@ -35,11 +35,12 @@ class LabelIdentities:
     def is_new(self, position: TopicPosition) -> bool:
         """True the first time that a position is asked for; it is remembered."""
         partition, offset = position
-        if offset in self._now.setdefault(partition, BitMap64()):
+        now = self._now.get(partition)
+        if now is None:
+            now = self._now[partition] = BitMap64()
+        if offset in now or offset in self._before.get(partition, ()):
             return False
-        if partition in self._before and offset in self._before[partition]:
-            return False
-        self._now[partition].add(offset)
+        now.add(offset)
         return True
 
     def snapshot(self) -> dict[str, Any]:

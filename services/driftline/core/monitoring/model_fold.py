@@ -16,6 +16,7 @@ from driftline.core.monitoring.judgement import (
     features_only,
     judge_block,
 )
+from driftline.core.monitoring.limit_alerts import LimitAlerts
 from driftline.core.monitoring.lineages import Lineages
 from driftline.core.monitoring.performance import Performance
 from driftline.core.monitoring.records import Labelled
@@ -58,6 +59,7 @@ class ModelFold:
     detection: Detection = field(default_factory=Detection)
     data: DataAlerts = field(init=False)
     error: ErrorAlerts = field(init=False)
+    limits: LimitAlerts = field(default_factory=LimitAlerts)  # that the spec sets
     lineages: Lineages = field(default_factory=Lineages)
     seqs: dict[str, int] = field(default_factory=dict)  # highest fact, by action
     changes: list[Change] = field(default_factory=list)  # of the reference, for the log
@@ -67,19 +69,20 @@ class ModelFold:
         self.data, self.error = DataAlerts.of(self.model), ErrorAlerts.of(self.model)
 
     @property
-    def lives(self) -> tuple[AlertLife, AlertLife]:
-        """The alerts of both checks."""
-        return self.data.life, self.error.life
+    def lives(self) -> list[AlertLife]:
+        """The alerts of all checks, that of the data first."""
+        return [self.data.life, self.error.life, *self.limits.lives]
 
     def joined(self, moment: Moment, record: Joined | Labelled, *, is_conflict: bool) -> Published:
         """A prediction got its label. One that is in conflict with the spec is not scored."""
         pane = event_time(record.predicted_at, record.prediction_ts) // self.pane_ms
         version, prediction, label = record.model_version, record.prediction, record.label
         self.performance.labelled(pane, version, prediction, label, moment.at)
-        if self.spec is None or is_conflict:
-            return []
-        alert = self.error.step(moment, record, self.lineages.of(version))
-        return [] if alert is None else [self._covered(alert)]
+        alerts = self.limits.labelled(moment, record, is_conflict=is_conflict)
+        if self.spec is not None and not is_conflict:
+            alert = self.error.step(moment, record, self.lineages.of(version))
+            alerts += [] if alert is None else [alert]
+        return [self._covered(alert) for alert in alerts]
 
     def is_conflict(self, record: Joined | Labelled | Correction) -> bool:
         """Whether prediction or label is a number where the spec says class, or the reverse."""
@@ -91,30 +94,37 @@ class ModelFold:
 
     def _covered(self, alert: Alert) -> Alert:
         covered = alert.model_copy(update={"coverage": self.performance.coverage()})
-        if self.error.life.alert is not None:
-            self.error.life.alert = covered
+        for life in self.lives:
+            if life.alert is alert:
+                life.alert = covered
         return covered
 
-    def correction(self, moment: Moment, record: Correction) -> None:
+    def correction(self, moment: Moment, record: Correction, *, is_conflict: bool) -> Published:
         """A joined prediction got another label."""
         pane = event_time(record.predicted_at, record.label_ts) // self.pane_ms
         labels = record.previous_label, record.label
         version, at = record.model_version, moment.at
         self.performance.corrected(pane, version, record.prediction, labels, at)
+        alerts = self.limits.labelled(moment, record, is_conflict=is_conflict)
+        return [self._covered(alert) for alert in alerts]
 
-    def counts(self, moment: Moment, record: Counts, first_open: int) -> None:
+    def counts(self, moment: Moment, record: Counts, first_open: int) -> Published:
         """Predictions were counted. Those of a closed pane are judged with the first open one."""
         delta = self.segments.take(record)
         if delta is None:
-            return
+            return []
         pane = delta.pane // self.pane_ms
         self.performance.predicted(pane, delta.model_version, delta.n, moment.at)
         bins_id = None if self.references is None else self.references.bins.bins_id
-        if self.spec is None or delta.bins_id != bins_id:
-            return
-        if bins_id is None:
-            delta = delta._replace(counts={})
-        self.detection.add(max(pane, first_open), delta, moment.position[2])
+        if self.spec is not None and delta.bins_id == bins_id:
+            if bins_id is None:
+                delta = delta._replace(counts={})
+            self.detection.add(max(pane, first_open), delta, moment.position[2])
+        return [*self.limits.predicted(moment, delta.model_version, delta.n)]
+
+    def advance(self, moment: Moment, clock: int) -> Published:
+        """All input partitions have come to the time `clock` (ms)."""
+        return [*self.limits.advance(moment, clock)]
 
     def control(self, moment: Moment, record: Control) -> Published:
         """The registry decided something. One fact may bring a spec and its bins."""
@@ -153,7 +163,7 @@ class ModelFold:
         if self.spec is not None and self.spec.spec_hash == body.spec_hash:
             return []
         published: Published = [*self.revisions(), *self._begin_anew(moment, data_only=False)]
-        self.spec, self.references = body, None
+        self.spec, self.references, self.limits = body, None, LimitAlerts.of(body.spec)
         return published
 
     def _new_bins(self, moment: Moment, body: BinsBody) -> Published:
@@ -246,6 +256,7 @@ class ModelFold:
             "detection": self.detection.snapshot(),
             "data": self.data.snapshot(),
             "error": self.error.snapshot(),
+            "limits": self.limits.snapshot(),
             "lineages": self.lineages.snapshot(),
             "seqs": dict(self.seqs),
         }
@@ -267,6 +278,8 @@ class ModelFold:
         )
         fold.data = DataAlerts.restore(model, snapshot["data"])
         fold.error = ErrorAlerts.restore(model, snapshot["error"])
+        if fold.spec is not None:
+            fold.limits = LimitAlerts.restore(fold.spec.spec, snapshot["limits"])
         return fold
 
 

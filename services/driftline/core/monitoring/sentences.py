@@ -5,9 +5,11 @@ from typing import Final
 
 from driftline.core.drift import error_incident
 from driftline.core.monitoring.error_reading import Reading
-from driftline_schemas.alerts import Cause
+from driftline_schemas.alerts import Cause, Check
+from driftline_schemas.spec import Floor
 
 NAMED: Final = 3  # features that a sentence names; all of them are in the cause
+UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 
 
 def features_drifted(causes: Sequence[Cause], features: int, n: int, reference: str) -> str:
@@ -53,6 +55,51 @@ def took_over(lineage: str | None, former: str | None) -> str | None:
     if lineage is None or lineage == former:
         return None
     return f"{lineage} took over from {former}" if former else f"{lineage} took over"
+
+
+def below_floor(accuracy: float, floor: Floor) -> str:
+    """So many labels are there, and they are below."""
+    said = f"threshold: {floor.metric} {accuracy:.4g} over the last {floor.over_labels} labels"
+    return f"{said} lies below the floor of {floor.below:g} that the specification sets"
+
+
+def floor_is_kept(accuracy: float, floor: Floor, steady: int) -> str:
+    """The last `steady` labels found it at or above the floor."""
+    said = f"threshold: {floor.metric} is back at {accuracy:.4g} over the last {floor.over_labels}"
+    return f"{said} labels, and was not below the floor of {floor.below:g} for {steady} labels"
+
+
+def floor_was_kept(accuracy: float, floor: Floor) -> str:
+    """Corrections say that the labels that fired were not below."""
+    said = f"threshold: as corrected, the {floor.over_labels} labels that opened this incident give"
+    return f"{said} {floor.metric} {accuracy:.4g}, which is not below the floor of {floor.below:g}"
+
+
+def silence(check: Check, silent_ms: int, within_ms: int) -> str:
+    """Nothing has come for too long."""
+    within = _lasting(within_ms)
+    return f"{_missed(check)} for {_lasting(silent_ms)}; the specification expects some in {within}"
+
+
+def silence_is_over(check: Check, silent_ms: int) -> str:
+    """Something has come."""
+    return f"{_missed(check).removeprefix('no ')} come again, after none for {_lasting(silent_ms)}"
+
+
+def _missed(check: Check) -> str:
+    return check.replace("_", " ")
+
+
+def _lasting(milliseconds: int) -> str:
+    """`1 d 2 h`, `5 min`, `2.5 s`: the two largest units, rounded down."""
+    if milliseconds < 60_000:
+        return f"{milliseconds / 1_000:g} s"
+    said = []
+    for size, unit in UNITS:
+        number, milliseconds = divmod(milliseconds, size)
+        if number:
+            said.append(f"{number} {unit}")
+    return " ".join(said[:2])
 
 
 def _named(causes: Sequence[Cause]) -> str:

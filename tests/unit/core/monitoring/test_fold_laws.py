@@ -24,6 +24,10 @@ from tests.unit.core.monitoring.journal import (
 
 MODELS = ("m", "n")
 NUMERIC = "n"  # the model whose outputs are numbers
+LIMITS: dict[str, Any] = {
+    "expect": {"predictions_within": "9s", "labels_within": "12s"},
+    "floors": [{"metric": "accuracy", "below": 0.9, "over_labels": 20}],
+}
 DRIFTED, NORMAL = (0.7, 0.1, 0.1, 0.1), (0.25, 0.25, 0.25, 0.25)
 
 step = st.one_of(
@@ -42,7 +46,12 @@ step = st.one_of(
         st.sampled_from([0, 9, 2, 1]),  # every so many are wrong
         st.integers(0, 4),  # panes late
     ),
-    st.tuples(st.just("correction"), st.sampled_from(MODELS)),
+    st.tuples(
+        st.just("correction"),
+        st.sampled_from(MODELS),
+        st.integers(1, 60),  # labels ago
+        st.sampled_from(["yes", "no"]),
+    ),
     st.tuples(st.just("mark"), st.integers(1, 3)),
     st.tuples(st.just("segment"), st.integers(0, 1)),
     st.tuples(st.just("spec"), st.sampled_from(MODELS), st.sampled_from("ac")),
@@ -99,10 +108,13 @@ class Writer:
                 self.label(model, late, wrong=every > 0 and i % every == 0)
         elif kind == "correction":
             self.labels += 1  # what it corrects may be of the other model, or of none
-            about: dict[str, Any] = {"model": rest[0], "predicted_at": self.predicted_at}
-            if rest[0] == NUMERIC:
+            model, ago, label = rest
+            about: dict[str, Any] = {"model": model, "predicted_at": self.predicted_at}
+            if model == NUMERIC:
                 about |= {"prediction": 0.1, "previous_label": 1, "label": 1e18}
-            self.journal.correction(self.now, self.labels, self.labels - 1, **about)
+            else:
+                about |= {"previous_label": "yes" if label == "no" else "no", "label": label}
+            self.journal.correction(self.now, self.labels, max(0, self.labels - ago), **about)
         elif kind == "mark":
             self.now += rest[0] * PANE
             self.journal.mark(self.now)
@@ -120,6 +132,7 @@ class Writer:
             self.seq += 1
             task = "regression" if rest[0] == NUMERIC else "binary"
             about = {"spec_hash": rest[1] * 16, "model": rest[0], "task": task}
+            about |= {"expect": LIMITS["expect"]} if rest[0] == NUMERIC else LIMITS
             self.journal.spec(self.now, self.seq, **about)
             self.journal.bins(self.now, self.seq, model=rest[0])
 
@@ -210,7 +223,10 @@ def test_the_laws_are_tried_on_journals_that_make_incidents() -> None:
                 writer.take(("counts", model, 0, 250, model_is_wrong == 1, 0))
                 writer.take(("labels", model, 60, model_is_wrong, 0))
                 writer.take(("mark", 1))
+        writer.take(("mark", 3))
         monitor = new_fold()
         found = fold(writer.journal.entries, monitor)
-        assert {alert.check for alert in found if isinstance(alert, Alert)} == {"data", "error"}
+        checks = {alert.check for alert in found if isinstance(alert, Alert)}
+        floors = set() if model == NUMERIC else {"floor"}
+        assert checks == {"data", "error", "no_predictions", "no_labels"} | floors
         assert verdicts(monitor.revisions(), "performance")

@@ -1,0 +1,1 @@
+"""Do the queries of the dashboard and of the rules mean something to a Prometheus that scrapes?"""
