@@ -85,28 +85,44 @@ class Claims(Generic[Payload]):
 
     async def _claim_all(self, mine: Collection[TP], epoch: int, *, trust_memory: bool) -> bool:
         """False when partitions were revoked meanwhile: the next assignment claims anew."""
+        ledger = self._ledger
+        new: dict[int, Stored[Payload] | None] = {}
         for partition in sorted({tp.partition for tp in mine}):
-            if self._ledger.epoch != epoch:
+            if ledger.epoch != epoch:
+                return False
+            claim = await self._claim(partition, epoch, trust_memory=trust_memory)
+            if claim is not None and not claim.memory_is_current:
+                ledger.forget(partition)  # now: we may be interrupted before it is started
+                new[partition] = claim.stored
+        bounds = await self._bounds([tp for tp in mine if tp.partition in new])
+        for partition, stored in new.items():
+            if ledger.epoch != epoch:
                 return False
             tps = [tp for tp in mine if tp.partition == partition]
-            await self._claim(partition, tps, epoch, trust_memory=trust_memory)
-        return self._ledger.epoch == epoch
+            await self._start(partition, tps, stored, bounds)
+        return ledger.epoch == epoch
 
     async def _claim(
-        self, partition: int, tps: Collection[TP], epoch: int, *, trust_memory: bool
-    ) -> None:
+        self, partition: int, epoch: int, *, trust_memory: bool
+    ) -> Claim[Payload] | None:
+        """None when partitions were revoked meanwhile."""
         ledger = self._ledger
         if self._store is None:
-            await self._start(partition, tps, None)
-            return
+            return Claim(0, memory_is_current=False, stored=None)
         is_known = trust_memory and partition in ledger.states
         known = ledger.tokens.get(partition) if is_known else None
         claim = await self._patiently(self._store, partition, known, epoch)
-        if claim is None:
-            return
-        ledger.tokens[partition] = claim.token
-        if not claim.memory_is_current:
-            await self._start(partition, tps, claim.stored)
+        if claim is not None:
+            ledger.tokens[partition] = claim.token
+        return claim
+
+    async def _bounds(self, tps: Collection[TP]) -> Mapping[TP, tuple[int, int]]:
+        """First and next offset of each. Asked for all at once: each call waits behind a fetch."""
+        if not tps:
+            return {}
+        reader = self._ledger.reader
+        begin, end = await reader.begin(tps), await reader.end(tps)
+        return {tp: (begin[tp], end[tp]) for tp in tps}
 
     async def _patiently(
         self, store: StateStore[Payload], partition: int, known: int | None, epoch: int
@@ -127,16 +143,19 @@ class Claims(Generic[Payload]):
         return None
 
     async def _start(
-        self, partition: int, tps: Collection[TP], stored: Stored[Payload] | None
+        self,
+        partition: int,
+        tps: Collection[TP],
+        stored: Stored[Payload] | None,
+        bounds: Mapping[TP, tuple[int, int]],
     ) -> None:
         """Build the state from what is stored; with nothing stored, rebuild it from the topics."""
         ledger, reader = self._ledger, self._ledger.reader
         ledger.forget(partition)
         if stored is not None:
             self._check_topic_ids(stored)
-        begin, end = await reader.begin(tps), await reader.end(tps)
         committed = {tp.topic: await reader.committed(tp) or 0 for tp in tps}
-        offsets = {tp.topic: begin[tp] for tp in tps}
+        offsets = {tp.topic: bounds[tp][0] for tp in tps}
         if self._store is None:
             offsets = {topic: max(offset, committed[topic]) for topic, offset in offsets.items()}
         elif stored is not None:
@@ -149,7 +168,7 @@ class Claims(Generic[Payload]):
             payload=stored.payload if stored else None,
             offsets=offsets,
             committed=committed if written else {},
-            end={tp.topic: offset for tp, offset in end.items()},
+            end={tp.topic: bounds[tp][1] for tp in tps},
         )
         state = await self._open_state(opening)
         ledger.states[partition], ledger.saved[partition] = state, offsets

@@ -5,8 +5,10 @@ from typing import Any
 
 import orjson
 import pytest
+import structlog
 from structlog.testing import capture_logs
 
+from driftline.monitor import state as monitor_state
 from driftline.monitor.published import MemoryAlerts, still_open
 from driftline.monitor.state import Monitors, MonitorState
 from driftline.runtime.memory import MemoryOutputs, MemoryRecord
@@ -115,7 +117,11 @@ async def test_a_restart_from_a_checkpoint_publishes_what_one_life_would(cut_aft
     }.items() >= {(v.verdict_id, v.revision): v for v in whole.verdicts()}.items()
 
 
-async def test_what_an_acceptance_came_to_is_logged_once() -> None:
+async def test_what_an_acceptance_came_to_is_logged_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    structlog.reset_defaults()  # another test may have configured, and cached, a logger
+    monkeypatch.setattr(monitor_state, "log", structlog.get_logger())
     written = Journal()
     written.entries += journal(HIGH, HIGH, HIGH)
     written.accept_drift(START + 4 * PANE, 2, range(START, START + PANE))
