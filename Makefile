@@ -38,3 +38,14 @@ load: $(INSTALLED)  ## Measure the joiner beside the floor
 	$(BIN)/python -m loadtests.pairs $(ARGS)
 
 .PHONY: help install demo test unit lint types schemas load
+
+secrets:  ## Write random tokens into deploy/secrets, for docker compose
+	@deploy/make-secrets
+
+check-deploy: $(INSTALLED)  ## Check Dockerfile, compose file and Prometheus rules with the tools that are here
+	@deploy/check
+
+dashboards: $(INSTALLED)  ## Ask the Prometheus of a running docker compose every query of dashboard and rules
+	@$(BIN)/python -m tests.dashboards $(ARGS)
+
+.PHONY: secrets check-deploy dashboards
