@@ -4,9 +4,10 @@ over, and alerts that are delivered and resolved."""
 import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from os import environ
 from pathlib import Path
+from threading import Event
 from time import monotonic
 from typing import Annotated, Any
 
@@ -43,6 +44,9 @@ def demo(
     kills: Annotated[
         int, typer.Option(min=0, max=50, help="SIGKILL the learner so often, at random moments.")
     ] = 0,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Leave everything running at the end, until Ctrl-C.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
     """Run the whole loop on a real stream: a fault, an alert, a takeover, and the way back."""
@@ -54,10 +58,14 @@ def demo(
         stack.enter_context(_interrupted_by_signals())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="driftline-demo-")))
         result = _run(stack, folder, plan, show)
-    result["seconds"] = round(monotonic() - started, 1)
-    show.summary(result)
-    if json:
-        typer.echo(orjson.dumps(result).decode())
+        result["seconds"] = round(monotonic() - started, 1)
+        show.summary(result)
+        if json:
+            typer.echo(orjson.dumps(result).decode())
+        if stay:
+            show.step("everything goes on running: look at the page, end it with Ctrl-C")
+            with suppress(KeyboardInterrupt):
+                Event().wait()
 
 
 def _run(stack: ExitStack, folder: Path, plan: Plan, show: Show) -> dict[str, Any]:
@@ -69,6 +77,8 @@ def _run(stack: ExitStack, folder: Path, plan: Plan, show: Show) -> dict[str, An
     for role in plan.roles:
         processes.role(role)
     show.step(f"started {', '.join(plan.roles)}, each a process of its own")
+    page = f"http://127.0.0.1:{environment['DRIFTLINE_API_PORT']}/"
+    show.step(f"the page is at {page}")
     observer = Observer(environment["DRIFTLINE_BROKERS"], environment["DRIFTLINE_TOPIC_PREFIX"])
     stack.callback(observer.close)
     if plan.learns:

@@ -19,7 +19,7 @@ class Plan:
     @property
     def roles(self) -> tuple[str, ...]:
         """The services that run."""
-        watching = ("joiner", "monitor", "alerter")
+        watching = ("joiner", "monitor", "alerter", "api")
         return (*watching, "registry", "learner", "scorer") if self.learns else watching
 
     def kill_rows(self) -> list[int]:

@@ -42,11 +42,12 @@ def servers(stack: ExitStack, show: Show) -> dict[str, str]:
 
 
 def settings_for(receiver: Receiver, folder: Path) -> dict[str, str]:
-    (port,) = free_ports(1)
+    page, scorer = free_ports(2)
     artifacts = os.environ.get("DRIFTLINE_ARTIFACTS_URL", f"file://{folder}/artifacts")
     return {
         "DRIFTLINE_ARTIFACTS_URL": artifacts,
-        "DRIFTLINE_SCORER_PORT": str(port),
+        "DRIFTLINE_API_PORT": str(page),
+        "DRIFTLINE_SCORER_PORT": str(scorer),
         "DRIFTLINE_PANE_SECONDS": str(PANE_SECONDS),
         "DRIFTLINE_BINS_LEAD_SECONDS": str(BINS_LEAD_SECONDS),
         "DRIFTLINE_SLACK_WEBHOOK_URL": receiver.url("slack"),

@@ -101,3 +101,15 @@ def test_a_tree_follows_on_bikes_and_a_model_that_diverges_is_never_promoted() -
         o for o in world.outcomes if isinstance(o, GateDecided) and o.gate.verdict == "promote"
     ]
     assert world.model.deployed.body.lineage == "tree"
+    newest(world)  # all figures of the one that diverges can be written, too
+
+
+def test_the_same_tree_frozen_on_bikes() -> None:
+    leave_out = ("instant", "dteday", "casual", "registered")
+    rows, first = stream("bike_sharing/hour.csv.gz", leave_out, "cnt", number=True), 3_475
+    tree = [part("tree.HoeffdingAdaptiveTreeRegressor", seed=1)]
+    world = begin(
+        "regression", rows[: first - 24],
+        pipelines={"frozen": tree}, train={"frozen": KNOWN}, champion="frozen",
+    )  # fmt: skip
+    assert 100 <= through(world, rows, first, late=24).mae() <= 107
