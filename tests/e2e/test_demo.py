@@ -13,6 +13,7 @@ import pytest
 
 from driftline.demo.segments import KNOWN_ROWS, LABEL_DELAY, ROTATED, STREAMED_ROWS
 from driftline.servers import local_servers
+from tests.marks import long
 from tests.verifier.learning import verify_learning
 
 pytestmark = pytest.mark.integration
@@ -105,6 +106,7 @@ def test_the_challenger_takes_over_and_the_champion_comes_back(
     assert_learning_is_exact(kept)
 
 
+@long
 def test_a_learner_that_is_killed_twenty_times_learns_the_same(
     folder: Path, kept: dict[str, str]
 ) -> None:
@@ -125,6 +127,7 @@ def test_without_a_fault_nobody_is_woken_and_nobody_takes_over(folder: Path) -> 
     assert_complete(result)
 
 
+@long
 def test_another_fault_moves_everything_with_it(folder: Path) -> None:
     result = demo(folder, "--fault-at", ".5", "--seed", "7")
     first = KNOWN_ROWS + STREAMED_ROWS // 2
@@ -141,6 +144,7 @@ def test_another_fault_moves_everything_with_it(folder: Path) -> None:
     assert_complete(result)
 
 
+@long
 def test_a_model_that_is_served_outside_is_watched_all_the_same(folder: Path) -> None:
     result = demo(folder, "--frozen")
     assert 1771 <= result["data_alarm"]["row"] <= 2260

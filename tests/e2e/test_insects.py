@@ -20,6 +20,7 @@ from driftline.servers import local_servers
 from driftline.servers.ports import free_ports
 from driftline_schemas.topics import ALERTS, JOURNAL, PREDICTIONS, REGISTRY, VERDICTS
 from tests.integration.installation import Installation, installation
+from tests.marks import long
 from tests.verifier.learning import verify_learning
 
 DATA = Path(__file__).parents[3] / "shared/data/abrupt_insects/abrupt_insects.csv.gz"
@@ -92,6 +93,7 @@ def _write(file: Path, header: list[str], rows: list[list[Any]]) -> None:
         writer.writerows(rows)
 
 
+@long
 def test_the_published_drift_is_found_and_nothing_before_it(
     made: Installation, tmp_path: Path
 ) -> None:

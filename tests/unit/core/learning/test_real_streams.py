@@ -1,6 +1,5 @@
 """Real streams through learner and registry; above the upper ends labels would leak."""
 
-import os
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 
 from driftline.core.learning.outcomes import GateDecided
 from driftline_schemas.registry import LearningMetric
+from tests.marks import long
 from tests.unit.core.learning.examples import made as part
 from tests.unit.core.learning.examples import scaled, sgd
 from tests.world.loop import World
@@ -53,6 +53,7 @@ def newest(world: World) -> Mapping[str, LearningMetric]:
     return {metric.pipeline: metric for metric in told}
 
 
+@long
 def test_insects_change_and_the_challenger_takes_over_for_good() -> None:
     rows, first = stream("abrupt_insects/abrupt_insects.csv.gz", (), "class"), 1_065
     softmax = scaled("linear_model.SoftmaxRegression", optimizer=sgd(0.01))
@@ -71,7 +72,7 @@ def test_insects_change_and_the_challenger_takes_over_for_good() -> None:
     assert 0.79 <= played.accuracy() <= 0.82
 
 
-@pytest.mark.skipif("DRIFTLINE_LONG_TESTS" not in os.environ, reason="ten minutes: ask for it")
+@long
 def test_a_forest_that_follows_from_the_first_day_on_elec2() -> None:
     rows, first = stream("elec2/elec2.csv.gz", ("date",), "class"), 9_062
     forest = [part("forest.ARFClassifier", seed=42)]
