@@ -21,7 +21,8 @@ test: $(INSTALLED)  ## Run all tests, on a real Kafka and a real Redis that they
 	$(BIN)/python -m pytest $(ARGS)
 
 unit: $(INSTALLED)  ## Run the quick tests, and report the branch coverage of core and schemas
-	$(BIN)/python -m pytest -q tests/unit tests/contracts -m "not integration" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -q tests/unit/core tests/contracts -m "not integration" --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest -q tests/unit --ignore=tests/unit/core -m "not integration" $(ARGS)
 
 lint: $(INSTALLED)  ## Check style and import directions
 	$(BIN)/ruff check .

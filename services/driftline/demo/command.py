@@ -19,13 +19,11 @@ from driftline.demo.observer import Observer
 from driftline.demo.plan import Plan
 from driftline.demo.playing import await_champion, play, settle, take_back
 from driftline.demo.receiver import Received, Receiver
-from driftline.demo.roles import Processes
+from driftline.demo.roles import ENDING, Processes
 from driftline.demo.setting_up import servers, set_up, settings_for
 from driftline.demo.show import Show
 from driftline.demo.summary import Delivered, summarise
 from driftline.demo.takeovers import summarise_learning
-
-ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 def demo(

@@ -5,14 +5,15 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 STOP_SECONDS = 15.0
 PR_SET_PDEATHSIG = 1  # prctl(2)
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Processes:
@@ -48,7 +49,7 @@ class Processes:
         self, name: str, arguments: Sequence[str], **environment: str
     ) -> subprocess.Popen[bytes]:
         """Start `python -m ...`; its stderr goes to NAME.log, its stdout is a pipe."""
-        with (self._folder / f"{name}.log").open("ab") as log:
+        with (self._folder / f"{name}.log").open("ab") as log, _signals_wait():
             child = subprocess.Popen(  # noqa: S603 - our own modules
                 [sys.executable, "-m", *arguments],
                 env={**self._environment, **environment},
@@ -56,7 +57,7 @@ class Processes:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is ours to handle: they are stopped in order
-                preexec_fn=_dies_with_parent(),
+                preexec_fn=_prepare_child(),
             )
         self._children[name] = child
         return child
@@ -84,15 +85,26 @@ class Processes:
         return "\n".join((self._folder / f"{name}.log").read_text().splitlines()[-5:])
 
 
-def _dies_with_parent() -> Callable[[], None] | None:
-    """On Linux the kernel ends the child when its parent dies, even by SIGKILL."""
-    if sys.platform != "linux":
-        return None
-    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Python ignores what a signal handler raises while it forks: Ctrl-C would be lost."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def ask() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before the kernel knew
-            os._exit(1)
 
-    return ask
+def _prepare_child() -> Callable[[], None]:
+    """It hears signals again; on Linux the kernel ends it when its parent dies, even by SIGKILL."""
+    parent = os.getpid()
+    prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+    def prepare() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        if prctl is not None:
+            prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+            if os.getppid() != parent:  # it died before the kernel knew
+                os._exit(1)
+
+    return prepare
