@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
@@ -24,6 +23,7 @@ from driftline.runtime.clock import SystemClock
 from driftline.runtime.dependencies import await_dependencies
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.health import Health
+from driftline.runtime.http_server import listen
 from driftline.runtime.process_lock import only_one
 from driftline.runtime.settings import Settings
 from driftline_schemas.codec import first_fault
@@ -73,7 +73,7 @@ async def _serve(settings: Settings, api: ApiSettings) -> int:
     server = _Server(_config(app))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, server)
-    listening = _listen(api)
+    listening = listen(api.host, api.port)
     runner = await health.serve(
         state, lambda: _refresh(state), settings.metrics_host, settings.metrics_port or 0
     )
@@ -130,13 +130,3 @@ def _config(app: FastAPI) -> uvicorn.Config:
         lifespan="off",
         ws="none",
     )
-
-
-def _listen(api: ApiSettings) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in api.host else socket.AF_INET
-        return socket.create_server((api.host, api.port), family=family, backlog=128)
-    except OSError as error:
-        raise DriftlineError(
-            f"Nobody can listen on {api.host}:{api.port}: {error.strerror or error}."
-        ) from None

@@ -1,15 +1,15 @@
 """What is turned away before any route sees it: strangers, other sites' pages, bodies too large."""
 
 import asyncio
-from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import orjson
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from driftline.api.roles import Access, Role
 from driftline.api.sessions import Sessions, cookie_of
+from driftline.runtime.http_server import once, with_headers
 
 MAX_BODY_BYTES: Final = 1_000_000
 BODY_SECONDS: Final = 10.0
@@ -66,7 +66,7 @@ class Gatekeeper:
             await _answer(send, turned)
             return
         scope.setdefault("state", {})["role"] = role
-        await self._app(scope, _once(body, receive), _with_headers(send))
+        await self._app(scope, once(body, receive), with_headers(send, SECURITY_HEADERS))
 
     def _role(self, path: str, headers: dict[bytes, bytes]) -> Role | None:
         """By the token; on the page also by the cookie that signing in gave for it."""
@@ -129,27 +129,6 @@ async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
         raise Turned(408, f"The body did not come within {BODY_SECONDS:g} s.") from None
 
 
-def _once(body: bytes, receive: Receive) -> Receive:
-    """The body that was read, then whatever comes (the end of the connection)."""
-    messages: Iterable[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def given() -> Message:
-        for message in messages:
-            return message
-        return await receive()
-
-    return given
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *SECURITY_HEADERS]}
-        await send(message)
-
-    return sending
-
-
 async def _to_sign_in(send: Send, scope: Scope) -> None:
     """A person comes back to where he wanted to go."""
     asked = scope["path"]
@@ -157,7 +136,7 @@ async def _to_sign_in(send: Send, scope: Scope) -> None:
         asked = f"{asked}?{query.decode('latin-1')}"
     location = f"/sign-in?then={quote(asked, safe='')}".encode("ascii")
     start: dict[str, Any] = {"type": "http.response.start", "status": 303}
-    await _with_headers(send)({**start, "headers": [(b"location", location)]})
+    await with_headers(send, SECURITY_HEADERS)({**start, "headers": [(b"location", location)]})
     await send({"type": "http.response.body", "body": b""})
 
 
@@ -169,7 +148,7 @@ async def _answer(send: Send, turned: Turned) -> None:
     if turned.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
     start: dict[str, Any] = {"type": "http.response.start", "status": turned.status}
-    await _with_headers(send)({**start, "headers": headers})
+    await with_headers(send, SECURITY_HEADERS)({**start, "headers": headers})
     await send({"type": "http.response.body", "body": orjson.dumps({"error": turned.sentence})})
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from driftline.runtime.clock import SystemClock
 from driftline.runtime.dependencies import await_dependencies
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.health import Health
+from driftline.runtime.http_server import listen
 from driftline.runtime.models.artifacts import ArtifactStore
 from driftline.runtime.models.loader import SafeCodec
 from driftline.runtime.process_lock import only_one
@@ -108,7 +108,7 @@ async def _serve(settings: Settings, own: ScorerSettings, store: ArtifactStore) 
     server = _Server(_config(application(parts.predicting, own.token)))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, server)
-    listening = _listen(own)
+    listening = listen(own.host, own.port)
     runner = await health.serve(
         parts.health, lambda: _refresh(parts.health), settings.metrics_host,
         settings.metrics_port or 0,
@@ -202,13 +202,3 @@ def _config(app: FastAPI) -> uvicorn.Config:
         lifespan="off",
         ws="none",
     )
-
-
-def _listen(own: ScorerSettings) -> socket.socket:
-    try:
-        family = socket.AF_INET6 if ":" in own.host else socket.AF_INET
-        return socket.create_server((own.host, own.port), family=family, backlog=512)
-    except OSError as error:
-        raise DriftlineError(
-            f"Nobody can listen on {own.host}:{own.port}: {error.strerror or error}."
-        ) from None

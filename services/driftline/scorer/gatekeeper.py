@@ -1,7 +1,6 @@
 """What is turned away unread: strangers, other sites' pages, bodies too large, a crowd."""
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from driftline.runtime.http_server import once, with_headers
 from driftline.scorer.problems import Problem
 from driftline_schemas.limits import MAX_RECORD_BYTES
 
@@ -34,7 +34,7 @@ class Gatekeeper:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        send = _with_headers(send)
+        send = with_headers(send, HEADERS)
         headers = dict(scope["headers"])
         if self.running >= self.most:
             crowd = Problem(503, f"{self.most} requests are running already.", RETRY_SECONDS)
@@ -55,7 +55,7 @@ class Gatekeeper:
         except Problem as problem:
             await _turn_away(problem, scope, receive, send)
             return
-        await self.app(scope, _once(body, receive), send)
+        await self.app(scope, once(body, receive), send)
 
     def _check(self, method: str, headers: dict[bytes, bytes]) -> None:
         if self.token is not None:
@@ -110,27 +110,6 @@ async def _next(receive: Receive, seconds: float) -> Message:
     if message["type"] != "http.request":
         raise Problem(400, "The request was broken off.")
     return message
-
-
-def _once(body: bytes, receive: Receive) -> Receive:
-    """The body that was read, then whatever comes (the end of the connection)."""
-    messages: Iterable[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
-
-    async def given() -> Message:
-        for message in messages:
-            return message
-        return await receive()
-
-    return given
-
-
-def _with_headers(send: Send) -> Send:
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", ()), *HEADERS]}
-        await send(message)
-
-    return sending
 
 
 async def _turn_away(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,6 +6,7 @@ from typing import Any, Final, Self
 
 from driftline.core.learning.lineage import Lineage, LineagePolicy, Payloads
 from driftline.core.learning.versions import ModelCodec, Recipe, Version
+from driftline.core.monitoring.lineages import ARCHIVED
 
 MOST_ARCHIVED: Final = 2  # forks kept of a model's former champions
 
@@ -59,7 +60,7 @@ def archived(
     fork = replace(version, number=0, version_id=recipe.version_id(version.offsets))
     policy = replace(entrant.lineage.policy, learns=False)
     return Entrant(
-        f"{entrant.name}/archived-{deployment_seq}",
+        f"{entrant.name}{ARCHIVED}{deployment_seq}",
         entrant.definition,
         Lineage.archived(recipe, policy, codec, fork, payload),
         parent=version.version_id,
