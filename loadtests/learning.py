@@ -24,6 +24,7 @@ from driftline.core.learning.surroundings import LearningPolicy, Surroundings
 from driftline.learner.documents import Stores
 from driftline.learner.publishing import Publishing
 from driftline.learner.state import LearnerState, Progress, upcoming_of
+from driftline.learner.trials import Trials
 from driftline.learner.workshop import Workshop
 from driftline.runtime.memory import ManualClock, MemoryOutputs, MemoryRecord
 from driftline.runtime.models.artifacts import ArtifactStore
@@ -94,9 +95,10 @@ def learner() -> tuple[LearnerState, Publishing]:
             raise NotImplementedError
 
     materials: dict[str, Any] = {}
+    workshop = Workshop(store, NoRanges(), codec, Random, clock)
     state = LearnerState(
         0, LearningFold(Surroundings(policy, codec, materials)), materials, Progress(0, 0),
-        workshop=Workshop(store, NoRanges(), codec, Random, clock), publishing=publishing,
+        workshop=workshop, trials=Trials(workshop), publishing=publishing,
         stores=Stores.of("memory://load", "load", 0), prefix="load", clock=clock,
     )  # fmt: skip
     return state, publishing

@@ -13,16 +13,22 @@ class Sample(Event):
     """Where the rows of a reference lie."""
 
     uri: str
+    """Where they are."""
     sha256: str
+    """Of the bytes."""
 
 
 class Bins(Event):
     """Bins of one feature (numeric: `edges`, else `categories`), the reference's count in each."""
 
     kind: FeatureKind
+    """Of the feature."""
     edges: list[float] | None = None
+    """Numeric: bounds between bins, ascending."""
     categories: list[str] | None = None
+    """Otherwise: those with a bin of their own."""
     reference: list[int]
+    """How many rows of the reference fell into each bin."""
 
 
 def _recorded_spec(value: object) -> object:
@@ -37,36 +43,52 @@ class SpecBody(Event):
     """A specification comes into force. `files`: where those that its pipelines learn lie."""
 
     spec_hash: Hash
+    """Of the specification."""
     spec: Annotated[ModelSpec, BeforeValidator(_recorded_spec)]
+    """The specification."""
     files: dict[str, Artifact] | None = None
+    """By name as the specification has it."""
 
 
 class BinsBody(Event):
     """Bins come into force for predictions appended from `effective_from` on."""
 
     bins_id: Hash
+    """Hash of the bins."""
     effective_from: Millis
+    """They count for predictions appended from now on."""
     features: dict[str, Bins]
+    """By name."""
     prediction: Bins | None = None
+    """Of the model's own outputs."""
     n: int
+    """Rows of the reference."""
     sample: Sample | None = None
+    """The rows themselves."""
 
 
 class DeployedBody(Event):
     """Another version serves."""
 
     deployment_seq: int
+    """Number of the deployment."""
     version_id: str
+    """What serves from here on."""
     lineage: str
+    """Its lineage."""
     previous: str | None = None
+    """What served before."""
 
 
 class ScheduleBody(Event):
     """A schedule is due."""
 
     schedule_id: str
+    """Hash of pipeline and times."""
     due: Millis
+    """The time that has come."""
     pipeline: str | None = None
+    """What is to learn again."""
 
 
 class RetrainBody(Event):
@@ -76,17 +98,24 @@ class RetrainBody(Event):
     model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
 
     pipeline: str
+    """What is to learn again."""
     source: str | tuple[int, int] = Field(alias="from")
+    """A file's name, or the first and the last journal offset."""
     passes: int = 1
+    """How often over it."""
     artifact: Artifact | None = None
+    """Where the file's bytes lie."""
 
 
 class AcceptDriftBody(Event):
     """The counts of these panes become the reference."""
 
     bins_id: Hash
+    """The bins in force."""
     from_pane: Millis
+    """Start of the first pane."""
     to_pane: Millis
+    """Start of the first pane that no longer belongs to it."""
 
 
 class ControlEvent(Event):
@@ -94,7 +123,9 @@ class ControlEvent(Event):
 
     kind: Literal["control"] = "control"
     model: Name
+    """The model."""
     seq: int
+    """Number of the fact that it comes from."""
 
 
 class SpecControl(ControlEvent):

@@ -15,13 +15,24 @@ class DeadLetter(Event):
     """`value` is base64 of the first 256 KiB; `sha256` and `length` are those of the whole."""
 
     reason: Reason
+    """A code."""
     sentence: str
+    """The same for people."""
     topic: str
+    """Where the record lies."""
     partition: int
+    """Where the record lies."""
     offset: int
+    """Where the record lies."""
     service: str
+    """Who refused it."""
     version: str
+    """Of the service."""
     key: str | None = None
+    """The record's own."""
     value: str | None = None
+    """Its bytes in base64, at most the first 256 KiB."""
     sha256: Sha256
+    """Of all its bytes."""
     length: int
+    """How many there are."""

@@ -10,13 +10,21 @@ class Notification(Event):
     """The newest outcome for an alert in a channel."""
 
     alert_id: Hash
+    """The alert."""
     status: Status
+    """As the alert's revision has it."""
     revision: int
+    """Of the alert."""
     channel: str
+    """Where it was sent."""
     result: Literal["sent", "failed", "parked"]
+    """What became of it; parked: given up after 24 hours."""
     attempts: int
+    """How often it was tried."""
     at: Millis
+    """When."""
     external_id: str | None = None
+    """What the channel calls it."""
 
 
 def notification_key(alert_id: str, channel: str) -> str:

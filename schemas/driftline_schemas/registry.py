@@ -22,35 +22,68 @@ class RegistryCommand(Event):
     """
 
     command_id: Id
+    """Whoever sends it again under the same one gets the same fact."""
     action: Action
+    """What is asked for."""
     actor: str
+    """Who asks."""
     reason: str
+    """Why; kept for ever."""
     not_after: Millis | None = None
+    """Refused if it is decided later."""
     expected_seq: int | None = None
+    """Refused unless this fact is still in force."""
     body: dict[str, Any]
+    """What the action needs."""
 
 
 class Fact(Event):
     """A decision. `hash` is sha256 over the fact without it; `previous_hash` chains them."""
 
     seq: int
+    """Counts the facts, from 0."""
     previous_hash: Sha256
+    """`hash` of the fact before; 64 zeros for the first."""
     hash: Sha256
+    """Of this one."""
     command_id: str
+    """Of the command that it decides."""
     action: Action | Literal["schedule"]
+    """What was asked for."""
     actor: str
+    """Who asked."""
     reason: str
+    """Why."""
     at: Millis
+    """When it was decided."""
     outcome: Literal["accepted", "refused"]
+    """What was decided; `body.why` says why one was refused."""
     body: dict[str, Any]
+    """The command's, and what came of it."""
 
 
 class Artifact(Event):
     """Bytes of a model's state: a cache, checked before it is read."""
 
     uri: str
+    """Where they lie."""
     sha256: Sha256
+    """Of the bytes."""
     bytes: int
+    """How many there are."""
+
+
+class TestSetResult(Event):
+    """How a version did on the fixed test set: `value` is its accuracy, `sha256` of the file."""
+
+    name: str
+    """The file."""
+    sha256: Sha256
+    """Of the file."""
+    value: float
+    """Accuracy."""
+    floor: float | None = None
+    """The least that is wanted."""
 
 
 class ModelUpdated(Event):
@@ -59,54 +92,82 @@ class ModelUpdated(Event):
     `spec_in_force` is then the newer one."""
 
     version_id: Hash
+    """Hash of the recipe."""
     model: Name
+    """The model."""
     pipeline: str
+    """What was trained."""
     parent: Hash | None = None
-    lineage: str | None = None  # default: the parent's, else one of the pipeline's own
+    """The version before."""
+    lineage: str | None = None
+    """Default: the parent's, else one of the pipeline's own."""
     spec_hash: Hash
-    spec_in_force: Hash | None = None  # default: spec_hash
+    """The specification under which the pipeline began."""
+    spec_in_force: Hash | None = None
+    """The specification in force. Default: `spec_hash`."""
     seeds: dict[str, int]
+    """Of everything that is random, by place."""
     offsets: tuple[int, int]
+    """First and last journal offset that it learned."""
     state_hash: str
+    """Of the state that the recipe gives."""
     artifact: Artifact
+    """Where its bytes lie."""
     environment: dict[str, str]
+    """What it was made with: Python, River, numpy, processor."""
     code: str
+    """Version of Driftline."""
     metrics: dict[str, float]
+    """Its figures at that point."""
+    test_set: TestSetResult | None = None
+    """How it did on the fixed test set."""
     created_ts: Millis
-
-
-class TestSetResult(Event):
-    """How the version did on the fixed test set."""
-
-    name: str
-    sha256: Sha256
-    value: float
-    floor: float | None = None
+    """It exists for predictions asked later than this."""
 
 
 class GateEvaluated(Event):
     """A gate verdict with the numbers that it was reached on."""
 
     model: Name
+    """The model."""
     deployment_seq: int
+    """The deployment against which it was judged; refused if another is in force."""
     champion: str
+    """Lineage that serves."""
     challenger: str
+    """Lineage that is judged."""
     version_id: str
+    """The version that would be deployed."""
     since: Millis
+    """Predictions made after this count."""
     j: int
+    """Number of this test."""
     k: int
+    """Challengers that share alpha."""
     n: int
+    """Pairs that count."""
     blocks: int | None = None
+    """Blocks of them, where the specification has `block`."""
     metric: str
+    """What the gain is a difference of."""
     mean: float
+    """Gain: the champion's error less the challenger's."""
     variance: float
+    """Of the gains."""
     r: float
+    """Scale of the mixture: the bounds are tightest near n = 500."""
     alpha: float
+    """What this test may spend."""
     lower: float
+    """The gain is above this, with confidence 1 - alpha."""
     upper: float
+    """The gain is below this, likewise."""
     least_gain: float
+    """What the specification asks for."""
     test_set: TestSetResult | None = None
+    """How the version did on the fixed test set."""
     verdict: Literal["promote", "reject", "continue", "no_data"]
+    """What follows."""
 
 
 class LearningMetric(Event):
@@ -114,74 +175,113 @@ class LearningMetric(Event):
     the pipeline is broken."""
 
     kind: Literal["metric", "gate"]
+    """A figure, or a verdict that decides nothing."""
     model: Name
+    """The model."""
     pipeline: str
+    """The lineage."""
     at_offset: int
+    """Journal offset of the last record."""
     labels: int
+    """Labels of the model so far."""
     metrics: dict[str, float]
+    """Figures by name."""
     window: int | None = None
+    """Labels that the figures in `..._last_...` are of."""
     coverage: float | None = None
+    """Labelled / predicted."""
     verdict: Literal["promote", "reject", "continue", "no_data"] | None = None
+    """Of the gate."""
     reason: str | None = None
+    """Why the pipeline is broken."""
 
 
 class Arm(Event):
     """A version that serves a share of the traffic."""
 
     version_id: str
+    """The version."""
     share: Annotated[float, Field(ge=0, le=1)]
+    """Of the traffic."""
     role: Literal["champion", "canary"]
+    """Why it serves."""
 
 
 class Deployment(Event):
     """What serves a model; readers keep the highest `seq`."""
 
     model: Name
+    """The model."""
     seq: int
+    """Counts the deployments of a model."""
     arms: list[Arm]
+    """What serves."""
     previous: str | None = None
+    """The version that served before."""
     reason: str
+    """Why."""
     actor: str
+    """Who."""
 
 
 class ScorerStatus(Event):
     """What one scorer serves now."""
 
     scorer_id: str
+    """The scorer's replica name."""
     seq: int
+    """A higher one is newer, also after a restart."""
     versions: dict[str, str]
+    """What it serves: version by model."""
     at: Millis
+    """When."""
     signed_off: bool | None = None
+    """It has stopped in good order."""
 
 
 class InstallationBody(Event):
     """The first fact: what every process of an installation must agree on."""
 
     label_horizon_ms: int
+    """A later label is not joined."""
     partitions: dict[str, int]
+    """Number of partitions, by topic."""
     topic_ids: dict[str, str]
+    """Kafka's id of each topic: one that was made anew has another."""
     pane_seconds: int | None = None
+    """Length of a pane."""
     pane_grace_seconds: int | None = None
+    """How long it stays open after its end."""
     bins_lead_seconds: int | None = None
+    """From a specification's fact until its bins count."""
     repeat_window_ms: int | None = None
+    """A second label within it is a repeat or a correction."""
 
 
 class ApplySpecBody(Event):
     """A specification, the bins made from its reference, and the files that its pipelines learn."""
 
     spec_hash: Hash
+    """Of the specification."""
     spec: dict[str, Any]
+    """The specification."""
     bins: dict[str, Any] | None = None
+    """What a `bins` control record carries."""
     files: dict[str, Artifact] | None = None
+    """By name as the specification has it."""
 
 
 class Checkpoint(Event):
     """Where the state of a role for a model lies, and the journal offset that it stands for."""
 
     role: str
+    """Whose state it is."""
     model: Name
+    """The model."""
     offset: int
+    """The state knows the journal up to here."""
     artifact: Artifact
+    """Where its bytes lie."""
 
 
 GENESIS = "0" * 64

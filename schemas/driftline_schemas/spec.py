@@ -29,22 +29,29 @@ RECORDED: Final = "recorded"  # context of validation: a spec that is in force i
 class SpecPart(BaseModel):
     """People write specs: an unknown key is a mistake, so it is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class Feature(SpecPart):
     """A feature that is watched."""
 
     name: Annotated[str, Field(min_length=1, max_length=256)]
+    """As events have it."""
     kind: FeatureKind
+    """How its values are divided: 20 quantiles, or the 20 most frequent."""
 
 
 class Floor(SpecPart):
     """A threshold that the user sets by hand."""
 
     metric: str
+    """`accuracy`."""
     below: float
+    """Fires when it is lower than this."""
     over_labels: int = Field(gt=0)
+    """Over the last so many labels."""
 
 
 def refused_floors(task: Task, floors: Sequence[Floor]) -> str | None:
@@ -67,28 +74,41 @@ def refused_floors(task: Task, floors: Sequence[Floor]) -> str | None:
 
 
 class TestSet(SpecPart):
-    """Rows that every version must do well on."""
+    """Rows that every version is tried on: one whose accuracy is below `floor` is not promoted by
+    itself, nor does it follow one that serves. Without a floor the accuracy is only recorded."""
 
     file: str
-    floor: float | None = None
+    """A CSV with a header, beside the specification."""
+    label: str | None = None
+    """Column of the truth. Default: that of the reference."""
+    floor: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The least accuracy."""
 
 
 class GateSpec(SpecPart):
     """What a challenger must show."""
 
     least_gain: float = 0.03
+    """How much better it must be at least, as a difference of accuracies."""
     min_pairs: int = 200
+    """No verdict on fewer predictions."""
     alpha: Share = 0.05
+    """Chance that a challenger which is not better is ever promoted, over all tests."""
     maturity: Duration | None = None
+    """A pair counts once its prediction is this old: quick labels are not like late ones."""
     block: Duration | None = None
+    """Where neighbours are alike: judge means of blocks of this length, at least 20 of them."""
 
 
 class ReferenceSpec(SpecPart):
     """The rows that say what is normal."""
 
     file: str
+    """A CSV with a header, beside the specification."""
     label: str | None = None
+    """Column of the truth."""
     prediction: str | None = None
+    """Column of the model's answers; without it the model's outputs are not judged."""
 
 
 class Train(SpecPart):
@@ -96,23 +116,31 @@ class Train(SpecPart):
     shuffled before each pass by a generator of this seed. It learns nothing from the journal."""
 
     file: str
-    label: str | None = None  # default: that of the reference
+    """A CSV with a header, beside the specification."""
+    label: str | None = None
+    """Column of the truth. Default: that of the reference."""
     passes: int = Field(default=1, ge=1, le=1_000)
+    """How often over its rows."""
     seed: int | None = None
+    """Of the shuffling. Default: no shuffling."""
 
 
 class Warm(SpecPart):
     """The file that a pipeline learns once, row by row, before it learns on from the journal."""
 
     file: str
-    label: str | None = None  # default: that of the reference
+    """A CSV with a header, beside the specification."""
+    label: str | None = None
+    """Column of the truth. Default: that of the reference."""
 
 
 class Expect(SpecPart):
     """Silence that is an incident."""
 
     predictions_within: Duration | None = None
+    """No prediction for so long is an incident."""
     labels_within: Duration | None = None
+    """No label for so long is an incident."""
 
     @field_validator("predictions_within", "labels_within")
     @classmethod
@@ -126,33 +154,56 @@ class Schedule(SpecPart):
     """When to ask for a retrain."""
 
     cron: str
+    """When, as cron writes it, in UTC."""
     pipeline: str
+    """What is to learn again."""
     catch_up: Literal["once", "skip"] = "once"
+    """What becomes of times that passed while nobody was there: one of them, or none."""
 
 
 class ModelSpec(SpecPart):
     """A model, what it eats, how it is judged. Without `champion` it is served outside."""
 
     model: Name
+    """The name under which apps ask."""
     task: Task
+    """Classes are strings, regression values numbers."""
     features: Annotated[list[Feature], Field(min_length=1, max_length=MAX_FEATURES)]
+    """What is watched and learned; other features of events are ignored."""
     metric: str = "accuracy"
+    """How good a model is: accuracy of classes, `mean_absolute_error` of numbers."""
     reference: ReferenceSpec | None = None
+    """The rows that say what is normal. Without one, data drift cannot be evaluated."""
     alarm_budget: Share = 0.005
+    """False alarms of data drift that you accept, per 5,000 predictions."""
     floors: list[Floor] = []
+    """Thresholds on accuracy."""
     expect: Expect | None = None
+    """Silence that is an incident."""
     label_horizon: Duration | None = None
+    """Leave it out: all models of an installation have the same one, and another is refused."""
     pipelines: dict[str, list[dict[str, Any]]] = {}
+    """Steps of each pipeline: River classes from an allow-list, with their parameters."""
     train: Annotated[dict[str, Train], Field(exclude_if=operator.not_)] = {}
+    """Pipelines that are made from a file and then frozen."""
     warm: Annotated[dict[str, Warm], Field(exclude_if=operator.not_)] = {}
+    """Pipelines that begin with a file and then learn every label."""
     champion: str | None = None
+    """The pipeline that serves first. Default: the model is served outside."""
     version_every: int = Field(default=50, gt=0)
+    """Labels between two versions of a pipeline."""
     follow: bool = False
+    """The lineage that serves advances to each of its newer versions by itself."""
     gate: GateSpec = GateSpec()
+    """What a challenger must show before it serves."""
     test_set: TestSet | None = None
+    """Rows that every version is tried on."""
     latency_limit_ms: float | None = None
+    """A version that takes longer for a reference row does not serve."""
     schedules: list[Schedule] = []
+    """When pipelines learn again by themselves."""
     rollout: dict[str, Any] | None = None
+    """Not there yet: every deployment is to all traffic at once."""
 
     @field_validator("floors")
     @classmethod
@@ -166,6 +217,29 @@ class ModelSpec(SpecPart):
     def watched_floors(self) -> list[Floor]:
         """Its floors; none if an older release took ones that cannot be watched."""
         return [] if refused_floors(self.task, self.floors) else self.floors
+
+    @field_validator("test_set")
+    @classmethod
+    def _test_set_can_be_tried(
+        cls, test_set: TestSet | None, info: ValidationInfo
+    ) -> TestSet | None:
+        if test_set is not None and info.data.get("task") == "regression":
+            if info.context == RECORDED:
+                return None  # an older release took it, and never tried it
+            raise ValueError(
+                "regression models have no test set, because what is recorded of one is accuracy,"
+                " which needs classes: leave test_set out"
+            )
+        return test_set
+
+    @field_validator("rollout")
+    @classmethod
+    def _rollout_is_not_there_yet(
+        cls, rollout: dict[str, Any] | None, info: ValidationInfo
+    ) -> dict[str, Any] | None:
+        if rollout is not None and info.context != RECORDED:
+            raise ValueError("this release deploys to all at once: leave rollout out")
+        return rollout
 
     @model_validator(mode="after")
     def _names_are_unambiguous(self) -> Self:
@@ -192,14 +266,21 @@ class ModelSpec(SpecPart):
                     )
         if both := sorted(self.train.keys() & self.warm.keys()):
             raise ValueError(f"pipeline {both[0]!r} has both train and warm: keep one")
+        if self.test_set is not None and self.label_column(self.test_set) is None:
+            raise ValueError("test_set does not say which column is the label: add `label: ...`")
         return self
 
-    def label_column(self, source: Train | Warm) -> str | None:
+    def label_column(self, source: Train | Warm | TestSet) -> str | None:
         """The column of a file that holds the truth; None if the spec does not say."""
         return source.label or (self.reference.label if self.reference else None)
 
     @property
+    def learning_sources(self) -> list[Train | Warm | TestSet]:
+        """What its versions learn from, and are tried on."""
+        tried = [] if self.test_set is None else [self.test_set]
+        return [*self.train.values(), *self.warm.values(), *tried]
+
+    @property
     def learning_files(self) -> list[str]:
-        """The files that its pipelines learn from, each once, sorted."""
-        trained = {source.file for source in self.train.values()}
-        return sorted(trained | {source.file for source in self.warm.values()})
+        """The files that its versions learn from and are tried on, each once, sorted."""
+        return sorted({source.file for source in self.learning_sources})

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 from river.__version__ import __version__ as river_version
 
+from driftline.core.learning.fixed_set import FixedSet
 from driftline.core.learning.fold import Learned, LearningFold, Upcoming
 from driftline.core.learning.labelled import Labelled
 from driftline.core.learning.materials import (
@@ -30,13 +31,13 @@ from driftline.core.learning.outcomes import GateDecided, Outcome, VersionMade
 from driftline.core.learning.rows import Recorded, read_table
 from driftline.core.learning.surroundings import LearningPolicy, Surroundings
 from driftline.core.learning.training import TrainingFailedError
-from driftline.core.learning.versions import Manifest
+from driftline.core.learning.versions import Manifest, Version
 from driftline.core.registry.consequences import controls_of
 from driftline.runtime.models.loader import SafeCodec
 from driftline_schemas.codec import content_hash
 from driftline_schemas.control import ControlEvent
 from driftline_schemas.journal import JOURNAL_RECORD, Joined, Mark
-from driftline_schemas.registry import Artifact, Fact, RegistryCommand
+from driftline_schemas.registry import Artifact, Fact, RegistryCommand, TestSetResult
 from tests.unit.core.registry.book import START, Book
 
 DAY = 86_400_000
@@ -223,9 +224,27 @@ class World:
         self.outcomes.append(outcome)
         self.hear(outcome)
         if isinstance(outcome, VersionMade):
-            self._bring(outcome.command(artifact_of(outcome.payload, self.store)))
+            tried = self._tried(outcome.fixed_set, outcome.payload, outcome.version)
+            self._bring(outcome.command(artifact_of(outcome.payload, self.store), tried))
         elif isinstance(outcome, GateDecided):
-            self._bring(outcome.command)
+            self._bring(self._proven(outcome))
+
+    def _proven(self, decided: GateDecided) -> RegistryCommand:
+        tried = []
+        for gate, version, payload in (decided.judged, *decided.others):
+            result = self._tried(decided.fixed_set, payload, version)
+            tried.append(gate.model_copy(update={"test_set": result}))
+            if decided.fixed_set is None or decided.fixed_set.is_passed(result):
+                return decided.command_of(tried[-1])
+        return decided.command_of(tried[0])
+
+    def _tried(
+        self, fixed_set: FixedSet | None, payload: bytes, version: Version
+    ) -> TestSetResult | None:
+        if fixed_set is None:
+            return None
+        rows = fixed_set.rows(read_table(self.store[fixed_set.need.artifact.sha256]))
+        return fixed_set.result(rows, SafeCodec().load(payload, version.manifest))
 
     def _bring(self, command: RegistryCommand) -> None:
         self.book.now = self.now

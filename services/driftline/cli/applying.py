@@ -11,6 +11,7 @@ from driftline.cli.sending import Registry
 from driftline.cli.spec_file import spec_hash, wire_spec
 from driftline.core.fact_chain import Draft
 from driftline.core.registry.consequences import controls_of
+from driftline.core.registry.specs import horizon_fault
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.control_records import send_controls
 from driftline.runtime.registry_log import RegistryWriter, installation
@@ -53,6 +54,8 @@ def apply_spec(
         setup = installation(writer.facts)
         if setup is None:
             raise CommandError("The installation is not set up: run `driftline topics init`.")
+        if fault := horizon_fault(spec, setup):
+            raise CommandError(f"This spec is refused: {fault}.")
         lead = setup.bins_lead_seconds or settings.bins_lead_seconds
         before = newest(writer.facts, spec.model)
         changes = _changes(before, spec, bins, files)

@@ -26,6 +26,8 @@ def versions(
             continue
         first, last = row["offsets"]
         marks = " serving" * row["serving"] + " held" * row["held"]
+        if tried := row["test_set"]:
+            marks = f"  {tried['value']:.4g} on {tried['name']}{marks}"
         put(f"{row['name']}  {row['version_id']}  lineage {row['lineage']}"
             f"  offsets {first}..{last}  {row['created_ts']}{marks}")  # fmt: skip
     if not found.versions and not json:

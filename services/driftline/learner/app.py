@@ -7,6 +7,7 @@ from driftline.learner.opening import Learners
 from driftline.learner.publishing import Publishing
 from driftline.learner.ranges import KafkaRanges
 from driftline.learner.state import ROLE
+from driftline.learner.trials import Trials
 from driftline.learner.workshop import Workshop
 from driftline.runtime.checkpoint_topic import KafkaCheckpoints
 from driftline.runtime.clock import SystemClock
@@ -49,10 +50,10 @@ def build(settings: Settings) -> Service[bytes]:
         policy.chances,
         clock,
     )
+    checkpoints = KafkaCheckpoints(brokers, prefix, ROLE)
     learners = Learners(
-        policy, codec, workshop, publishing, KafkaCheckpoints(brokers, prefix, ROLE), url, prefix,
-        clock,
-    )  # fmt: skip
+        policy, codec, workshop, Trials(workshop), publishing, checkpoints, url, prefix, clock
+    )
     return Service(
         role=ROLE,
         topics=(JOURNAL,),

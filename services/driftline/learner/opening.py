@@ -16,6 +16,7 @@ from driftline.core.learning.versions import ModelCodec
 from driftline.learner.documents import Document, ModelDocument, Stores
 from driftline.learner.publishing import Publishing
 from driftline.learner.state import LearnerState, Progress
+from driftline.learner.trials import Trials
 from driftline.learner.workshop import Workshop
 from driftline.runtime import metrics
 from driftline.runtime.checkpoint_topic import Checkpoints
@@ -38,6 +39,7 @@ class Learners:
     policy: LearningPolicy
     codec: ModelCodec
     workshop: Workshop
+    trials: Trials
     publishing: Publishing
     checkpoints: Checkpoints
     artifacts_url: str
@@ -97,8 +99,8 @@ class Learners:
     ) -> LearnerState:
         return LearnerState(
             partition, fold, materials, progress,
-            workshop=self.workshop, publishing=self.publishing, stores=stores,
-            prefix=self.prefix, clock=self.clock, before=before,
+            workshop=self.workshop, trials=self.trials, publishing=self.publishing,
+            stores=stores, prefix=self.prefix, clock=self.clock, before=before,
         )  # fmt: skip
 
     async def _rebuilt(

@@ -6,9 +6,9 @@ comes behind waits too, so that the registry hears of everything in order.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -19,6 +19,7 @@ from driftline_schemas.registry import Artifact
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 FLUSH_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 ROOM_SECONDS: Final = 20.0
@@ -42,6 +43,11 @@ class _Put:
 
 
 @dataclass(frozen=True, slots=True)
+class _Awaited:
+    find: Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class _Removal:
     store: ArtifactStore
     digest: str
@@ -52,7 +58,7 @@ class Publishing:
 
     def __init__(self, outputs: Outputs) -> None:
         self._outputs = outputs
-        self._queue: deque[_Record | _Put | _Removal] = deque()
+        self._queue: deque[_Record | _Put | _Awaited | _Removal] = deque()
         self._is_then = False
         self._waiting = 0  # bytes
         self._work: asyncio.Task[None] | None = None
@@ -72,11 +78,20 @@ class Publishing:
         self._waiting += len(payload)
         self._enqueue(_Put(store, payload, then))
 
+    def after(self, find: Callable[[], Awaitable[T]], then: Callable[[T], None]) -> None:
+        """Find something out, then call `then`; what it produces comes before all that waits."""
+
+        async def found() -> None:
+            result = await find()
+            self._in_turn(lambda: then(result))
+
+        self._enqueue(_Awaited(found))
+
     def remove(self, store: ArtifactStore, digest: str) -> None:
         """Let bytes go. Where that fails they stay, and it is logged."""
         self._enqueue(_Removal(store, digest))
 
-    def _enqueue(self, job: _Put | _Removal) -> None:
+    def _enqueue(self, job: _Put | _Awaited | _Removal) -> None:
         self._queue.append(job)
         if self._work is None or self._work.done():
             self._work = asyncio.get_running_loop().create_task(self._drain())
@@ -86,6 +101,8 @@ class Publishing:
             job = self._queue[0]
             if isinstance(job, _Put):
                 await self._keep(job)
+            elif isinstance(job, _Awaited):
+                await job.find()
             elif isinstance(job, _Removal):
                 await self._let_go(job)
             else:
@@ -95,9 +112,12 @@ class Publishing:
     async def _keep(self, job: _Put) -> None:
         artifact = await self._patiently(job)
         self._waiting -= len(job.payload)
+        self._in_turn(lambda: job.then(artifact))
+
+    def _in_turn(self, then: Callable[[], None]) -> None:
         self._is_then = True
         try:
-            job.then(artifact)
+            then()
         finally:
             self._is_then = False
 

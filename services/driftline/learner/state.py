@@ -15,6 +15,7 @@ from driftline.core.learning.outcomes import GateDecided, IncidentStepped, Outco
 from driftline.core.learning.rows import Recorded, Table
 from driftline.learner.documents import Bytes, Document, ModelDocument, Stores
 from driftline.learner.publishing import Publishing
+from driftline.learner.trials import Trials
 from driftline.learner.workshop import Workshop
 from driftline.runtime import metrics
 from driftline.runtime.checkpoint_topic import key_of
@@ -23,7 +24,13 @@ from driftline.runtime.states import BasicState
 from driftline_schemas.codec import encode
 from driftline_schemas.fields import Event
 from driftline_schemas.journal import JOURNAL_RECORD, Correction, Counts, Mark
-from driftline_schemas.registry import Artifact, Checkpoint, LearningMetric, RegistryCommand
+from driftline_schemas.registry import (
+    Artifact,
+    Checkpoint,
+    LearningMetric,
+    RegistryCommand,
+    TestSetResult,
+)
 from driftline_schemas.topics import CHECKPOINTS, LEARNING_METRICS, REGISTRY_COMMANDS
 
 log = structlog.get_logger(__name__)
@@ -58,6 +65,7 @@ class LearnerState(BasicState[bytes]):
         progress: Progress,
         *,
         workshop: Workshop,
+        trials: Trials,
         publishing: Publishing,
         stores: Stores,
         prefix: str,
@@ -69,6 +77,7 @@ class LearnerState(BasicState[bytes]):
         self._materials = materials
         self._progress = progress
         self._workshop = workshop
+        self._trials = trials
         self._publishing = publishing
         self._stores = stores
         self._prefix = prefix
@@ -146,7 +155,7 @@ class LearnerState(BasicState[bytes]):
                 self._publish_version(outcome)
             case GateDecided():
                 metrics.GATE_VERDICTS.labels(outcome.gate.verdict).inc()
-                self._tell(outcome.command)
+                self._publish_gate(outcome)
             case LearningMetric():
                 if outcome.verdict is not None:
                     metrics.GATE_VERDICTS.labels(outcome.verdict).inc()
@@ -160,9 +169,23 @@ class LearnerState(BasicState[bytes]):
     def _publish_version(self, made: VersionMade) -> None:
         metrics.VERSIONS_MADE.inc()
         self._kept.add(made.version.manifest.sha256)
+        tried: list[TestSetResult | None] = []
+        if (fixed_set := made.fixed_set) is not None:
+            self._publishing.after(
+                lambda: self._trials.result(fixed_set, made.payload, made.version.manifest),
+                tried.append,
+            )
         self._publishing.put(
-            self._stores.versions, made.payload, lambda artifact: self._tell(made.command(artifact))
+            self._stores.versions,
+            made.payload,
+            lambda artifact: self._tell(made.command(artifact, *tried)),
         )
+
+    def _publish_gate(self, decided: GateDecided) -> None:
+        if decided.fixed_set is None:
+            self._tell(decided.command)
+        else:
+            self._publishing.after(lambda: self._trials.promoted(decided), self._tell)
 
     def _tell(self, command: RegistryCommand) -> None:
         self._publishing.produce(

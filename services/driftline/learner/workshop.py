@@ -68,7 +68,7 @@ class Workshop:
         if isinstance(need, RangeNeed):
             return await self.journal.joined(partition, need)
         if isinstance(need, FileNeed):
-            return await self._table(need.artifact)
+            return await self.table(need)
         if need.key not in self._made:
             self._made[need.key] = await self._make(need)
             if len(self._made) > REMEMBERED:
@@ -85,8 +85,9 @@ class Workshop:
         except ArtifactError as error:
             return Failure(str(error))
 
-    async def _table(self, artifact: Artifact) -> Table | Failure:
-        payload = await self._bytes(artifact)
+    async def table(self, need: FileNeed) -> Table | Failure:
+        """The rows of a file. Raises StoreUnavailableError: try again."""
+        payload = await self._bytes(need.artifact)
         if isinstance(payload, Failure):
             return payload
         return await _refusable(lambda: read_table(payload))

@@ -13,6 +13,7 @@ from driftline.learner.opening import Learners
 from driftline.learner.publishing import Publishing
 from driftline.learner.ranges import MemoryRanges
 from driftline.learner.state import ROLE, SAVE_MS, TELL_MS, LearnerState
+from driftline.learner.trials import Trials
 from driftline.learner.workshop import Workshop
 from driftline.runtime.checkpoint_topic import MemoryCheckpoints
 from driftline.runtime.errors import DriftlineError
@@ -55,8 +56,8 @@ class Process:
         codec = SafeCodec()
         workshop = Workshop(ArtifactStore.at(url), self.ranges, codec, POLICY.chances, self.clock)
         self.learners = Learners(
-            POLICY, codec, workshop, self.publishing, MemoryCheckpoints(ROLE, list(told)), url,
-            PREFIX, self.clock,
+            POLICY, codec, workshop, Trials(workshop), self.publishing,
+            MemoryCheckpoints(ROLE, list(told)), url, PREFIX, self.clock,
         )  # fmt: skip
 
     async def open(

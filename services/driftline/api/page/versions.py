@@ -8,6 +8,7 @@ from driftline.api.page.layout import Page, badge, facts, link
 from driftline.api.page.markup import Content, Html, joined, tag
 from driftline.core.registry.models import ModelState, Version
 from driftline_schemas.codec import canonical
+from driftline_schemas.registry import ModelUpdated
 
 SHOWN: Final = 50
 
@@ -60,6 +61,14 @@ def _version(known: ModelState, version: Version, *, may_decide: bool) -> Html:
     )  # fmt: skip
 
 
+def _tried(recipe: ModelUpdated) -> str | None:
+    result = recipe.test_set
+    if result is None:
+        return None
+    floor = "" if result.floor is None else f", the floor is {words.number(result.floor)}"
+    return f"accuracy {words.number(result.value)} on {result.name}{floor}"
+
+
 def _recipe(known: ModelState, version: Version) -> Html:
     recipe = version.recipe
     parent = known.versions.get(recipe.parent or "")
@@ -71,6 +80,7 @@ def _recipe(known: ModelState, version: Version) -> Html:
         ("Journal offsets", f"{first:,} to {last:,}"),
         ("Seeds", canonical(recipe.seeds).decode() if recipe.seeds else None),
         ("State hash", recipe.state_hash),
+        ("Test set", _tried(recipe)),
         ("Code", recipe.code),
         ("Environment", ", ".join(f"{k} {v}" for k, v in sorted(recipe.environment.items()))),
         ("Artifact", f"{recipe.artifact.bytes:,} bytes, sha256 {recipe.artifact.sha256}"),

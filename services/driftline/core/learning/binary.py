@@ -18,6 +18,15 @@ class OnlineModel(Protocol):
         ...
 
 
+def class_of(model: OnlineModel, features: dict[str, Any]) -> str | None:
+    """The class that a classifier predicts; None where it has none, or fails."""
+    try:
+        prediction = model.predict_one(features)
+    except Exception:  # noqa: BLE001 - a model that fails at a row has no prediction for it
+        return None
+    return None if prediction is None else str(prediction)
+
+
 @dataclass(slots=True)
 class BinaryLabels:
     """The first class that is learned stands for false, unless it is spelled true, 1 or yes; the

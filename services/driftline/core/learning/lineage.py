@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final, NamedTuple, Protocol, Self
 
-from driftline.core.learning.binary import OnlineModel
+from driftline.core.learning.binary import OnlineModel, class_of
 from driftline.core.learning.features import Features
 from driftline.core.learning.figures import LineageFigures
 from driftline.core.learning.versions import (
@@ -161,12 +161,12 @@ class Lineage:
         return AsOf(prediction, version)
 
     def _predicted(self, model: OnlineModel, features: Features) -> Output | None:
+        if self.policy.task != "regression":
+            return class_of(model, features)
         try:
             prediction = model.predict_one(features)
         except Exception:  # noqa: BLE001 - a model that fails at a row has no prediction for it
             return None
-        if self.policy.task != "regression":
-            return None if prediction is None else str(prediction)
         usable = isinstance(prediction, int | float) and isfinite(prediction)
         return float(prediction) if usable else None
 

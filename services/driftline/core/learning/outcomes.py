@@ -1,13 +1,14 @@
 """What follows from the journal, for others to know: versions, verdicts, figures, incidents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from driftline.core.drift.error_incident import Opened, Resolved
 from driftline.core.gates.contest import Evaluation
 from driftline.core.learning.figures import WINDOW
+from driftline.core.learning.fixed_set import FixedSet
 from driftline.core.learning.versions import Recipe, Version
 from driftline_schemas.codec import short_hash
 from driftline_schemas.registry import (
@@ -16,6 +17,7 @@ from driftline_schemas.registry import (
     LearningMetric,
     ModelUpdated,
     RegistryCommand,
+    TestSetResult,
 )
 
 ACTOR: Final = "learner"
@@ -33,9 +35,10 @@ class VersionMade:
     version: Version
     payload: bytes
     figures: Mapping[str, float]
+    fixed_set: FixedSet | None
 
-    def command(self, artifact: Artifact) -> RegistryCommand:
-        """What registers it, once its bytes lie at `artifact`."""
+    def command(self, artifact: Artifact, tried: TestSetResult | None = None) -> RegistryCommand:
+        """What registers it, once its bytes lie at `artifact`, and it was tried on the test set."""
         recipe, version = self.recipe, self.version
         updated = ModelUpdated(
             version_id=version.version_id,
@@ -52,6 +55,7 @@ class VersionMade:
             environment=dict(recipe.environment),
             code=recipe.code,
             metrics=dict(self.figures),
+            test_set=tried,
             created_ts=version.time,
         )
         return RegistryCommand(
@@ -63,17 +67,37 @@ class VersionMade:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class GateDecided:
-    """A verdict for the registry, reached at this offset of the journal."""
+class Judged(NamedTuple):
+    """A verdict, and the version (with its bytes) that it is about."""
 
     gate: GateEvaluated
+    version: Version
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GateDecided:
+    """A verdict for the registry, reached at this offset of the journal. `fixed_set`: what the
+    version is to be tried on first; if it fails there, the first of the `others` that passes is
+    promoted instead, which are proven as well."""
+
+    judged: Judged
     offset: int
+    fixed_set: FixedSet | None = None
+    others: Sequence[Judged] = ()
+
+    @property
+    def gate(self) -> GateEvaluated:
+        """The verdict."""
+        return self.judged.gate
 
     @property
     def command(self) -> RegistryCommand:
-        """What tells the registry."""
-        gate = self.gate
+        """What tells the registry of the verdict where there is no test set."""
+        return self.command_of(self.gate)
+
+    def command_of(self, gate: GateEvaluated) -> RegistryCommand:
+        """What tells the registry of this one."""
         named = (gate.model, gate.challenger, gate.version_id, gate.verdict)
         return RegistryCommand(
             command_id=short_hash("gate_evaluated", *named, str(self.offset)),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from driftline.core.learning.entrants import Entrant, archived, superfluous
+from driftline.core.learning.fixed_set import FixedSet
 from driftline.core.learning.lineage import Lineage, LineagePolicy
 from driftline.core.learning.materials import REFUSALS, Failure, ModelNeed
 from driftline.core.learning.outcomes import VersionMade, metric
@@ -40,6 +41,11 @@ class Roster:
     entrants: dict[str, Entrant] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)  # pipelines that ever began
+
+    @property
+    def fixed_set(self) -> FixedSet | None:
+        """What its versions are tried on."""
+        return FixedSet.of(self.body) if self.body else None
 
     @property
     def spec(self) -> ModelSpec:
@@ -168,7 +174,7 @@ class Roster:
         lineage = entrant.lineage
         made = VersionMade(
             entrant.name, self.body.spec_hash, entrant.parent, lineage.recipe, version,
-            lineage.payload(version), lineage.figures.figures(),
+            lineage.payload(version), lineage.figures.figures(), self.fixed_set,
         )  # fmt: skip
         entrant.parent = version.version_id
         return made

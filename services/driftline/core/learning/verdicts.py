@@ -1,8 +1,9 @@
 """What becomes of the gate's verdicts: which go to the registry, and how often?
 
 One that is new, and again every 500 labels while it stays. A promotion that was judged against a
-deployment which was replaced meanwhile (the champion follows its own versions) is given again, at
-first after 25 labels, then less and less often. All others are figures.
+deployment which was replaced meanwhile (the champion follows its own versions), or of a version
+that may have failed on the test set while there is a newer one, is given again, at first after 25
+labels, then less and less often. All others are figures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
 from driftline.core.gates.contest import EVERY, Contest, Evaluation
-from driftline.core.learning.outcomes import GateDecided, gate_numbers, metric
+from driftline.core.learning.outcomes import GateDecided, Judged, gate_numbers, metric
 from driftline.core.learning.roster import Place, Roster
 from driftline.core.learning.versions import Version
 from driftline_schemas.control import DeployedBody
@@ -21,13 +22,15 @@ OUTSIDE: Final = "served outside"  # the champion where nothing of ours serves
 
 
 class Sent(NamedTuple):
-    """The last verdict that was sent: after how many labels, against which deployment, and after
-    how many labels more it may be given again because that was replaced."""
+    """The last verdict that was sent: after how many labels, against which deployment, after how
+    many labels more it may be given again because that was replaced; and what was tried, if there
+    is a test set that it may have failed."""
 
     verdict: str
     labels: int
     deployment_seq: int
     patience: int
+    tried: str | None = None
 
 
 @dataclass(slots=True)
@@ -36,17 +39,25 @@ class SentVerdicts:
 
     _sent: dict[str, Sent] = field(default_factory=dict)
 
-    def is_due(self, evaluation: Evaluation, labels: int, deployment_seq: int) -> bool:
-        """Whether to send this verdict now; then it counts as sent."""
+    def is_due(
+        self,
+        evaluation: Evaluation,
+        labels: int,
+        deployment_seq: int,
+        tried: str | None = None,
+    ) -> bool:
+        """Whether to send this verdict now; then it counts as sent. `tried`: the version, where
+        there is a test set."""
         name, verdict = evaluation.challenger, evaluation.judgement.verdict
         last = self._sent.get(name)
         if last is None or evaluation.is_new or labels - last.labels >= AGAIN:
-            self._sent[name] = Sent(verdict, labels, deployment_seq, EVERY)
+            self._sent[name] = Sent(verdict, labels, deployment_seq, EVERY, tried)
             return True
-        is_stale = verdict == "promote" and last.deployment_seq != deployment_seq
+        now = deployment_seq, tried
+        is_stale = verdict == "promote" and (last.deployment_seq, last.tried) != now
         if is_stale and labels - last.labels >= last.patience:
             patience = min(2 * last.patience, AGAIN)
-            self._sent[name] = Sent(verdict, labels, deployment_seq, patience)
+            self._sent[name] = Sent(verdict, labels, deployment_seq, patience, tried)
             return True
         return False
 
@@ -92,14 +103,19 @@ def heard(
     verdicts on the others stale.
     """
     proven = [e for e in evaluations if e.judgement.verdict == "promote"]
-    best = None if bar.is_outside else max(proven, key=_gain, default=None)
+    proven = [] if bar.is_outside else sorted(proven, key=_gain, reverse=True)
     for evaluation in evaluations:
         version = _to_deploy(evaluation, bar.roster)
-        decides = evaluation is best or evaluation.judgement.verdict == "reject"
-        if version is None or not decides:
+        is_best = bool(proven) and evaluation is proven[0]
+        if version is None or not (is_best or evaluation.judgement.verdict == "reject"):
             yield _undecided(evaluation, bar, place)
-        elif sent.is_due(evaluation, place.labels, bar.seq):
-            yield GateDecided(_evaluated(evaluation, version, bar), place.offset)
+            continue
+        fixed_set = bar.roster.fixed_set if is_best else None
+        tried = version.version_id if fixed_set else None
+        if sent.is_due(evaluation, place.labels, bar.seq, tried):
+            judged = _judged(evaluation, version, bar)
+            others = list(_all_judged(proven[1:], bar)) if fixed_set else []
+            yield GateDecided(judged, place.offset, fixed_set, others)
 
 
 def _gain(evaluation: Evaluation) -> float:
@@ -116,6 +132,17 @@ def _to_deploy(evaluation: Evaluation, roster: Roster) -> Version | None:
         if version.number <= evaluation.number:
             found = version
     return found
+
+
+def _all_judged(evaluations: Sequence[Evaluation], bar: Bar) -> Iterator[Judged]:
+    for evaluation in evaluations:
+        if (version := _to_deploy(evaluation, bar.roster)) is not None:
+            yield _judged(evaluation, version, bar)
+
+
+def _judged(evaluation: Evaluation, version: Version, bar: Bar) -> Judged:
+    payload = bar.roster.entrants[evaluation.challenger].lineage.payload(version)
+    return Judged(_evaluated(evaluation, version, bar), version, payload)
 
 
 def _undecided(evaluation: Evaluation, bar: Bar, place: Place) -> LearningMetric:
@@ -138,7 +165,7 @@ def _evaluated(evaluation: Evaluation, version: Version, bar: Bar) -> GateEvalua
         k=evaluation.rivals,
         n=judgement.gains.n,
         blocks=judgement.gains.blocks,
-        metric="scaled_error" if spec.task == "regression" else spec.metric,
+        metric="scaled_error" if spec.task == "regression" else "accuracy",
         mean=judgement.gains.mean,
         variance=judgement.gains.variance,
         r=gate.tightest_near,

@@ -40,14 +40,18 @@ def decide(state: RegistryState, command: RegistryCommand, moment: Moment) -> De
         update={"actor": _cut(command.actor, MAX_ACTOR), "reason": _cut(command.reason, MAX_REASON)}
     )
     if why := _objection(state, bounded, moment):
-        return refused(bounded, why, _model(command))
+        return refused(bounded, why, _of_model(command))
     try:
         decision = RULES[command.action](state, bounded, moment)
     except UnreadableEvent as error:
-        return refused(bounded, f"the body cannot be read: {error}", _model(command))
+        return refused(bounded, f"the body cannot be read: {error}", _of_model(command))
     if len(orjson.dumps(decision.body)) > MAX_BODY_BYTES:
-        return refused(bounded, f"the fact would exceed {MAX_BODY_BYTES:,} bytes", _model(command))
-    return decision if decision.why == "" else replace(decision, body=_with_model(decision))
+        return refused(
+            bounded, f"the fact would exceed {MAX_BODY_BYTES:,} bytes", _of_model(command)
+        )
+    if decision.why == "":
+        return decision
+    return replace(decision, body={**_of_model(command), **decision.body})
 
 
 def _objection(state: RegistryState, command: RegistryCommand, moment: Moment) -> str | None:
@@ -67,16 +71,11 @@ def _objection(state: RegistryState, command: RegistryCommand, moment: Moment) -
     return None
 
 
-def _model(command: RegistryCommand) -> str | None:
+def _of_model(command: RegistryCommand) -> dict[str, str]:
     """The model that a command names, if it can be said; a name is at most 128 characters."""
     part: Any = command.body.get("spec") if command.action == "apply_spec" else command.body
     name = part.get("model") if isinstance(part, dict) else None
-    return name if isinstance(name, str) and 0 < len(name) <= 128 else None
-
-
-def _with_model(decision: Decision) -> Mapping[str, Any]:
-    model = _model(decision.command)
-    return decision.body if model is None else {"model": model, **decision.body}
+    return {"model": name} if isinstance(name, str) and 0 < len(name) <= 128 else {}
 
 
 def _cut(text: str, most: int) -> str:

@@ -52,10 +52,9 @@ def accepted(command: RegistryCommand, body: Mapping[str, Any]) -> Decision:
     return Decision(command, "accepted", body)
 
 
-def refused(command: RegistryCommand, why: str, model: str | None = None) -> Decision:
-    """Nothing changes; the sentence becomes part of the fact."""
-    of_model = {} if model is None else {"model": model}
-    return Decision(command, "refused", {**of_model, "why": why})
+def refused(command: RegistryCommand, why: str, body: Mapping[str, Any] | None = None) -> Decision:
+    """Nothing changes; the sentence becomes part of the fact, and what is kept of the `body`."""
+    return Decision(command, "refused", {**(body or {}), "why": why})
 
 
 def read_body(kind: type[B], command: RegistryCommand) -> B:

@@ -20,6 +20,7 @@ def version_row(model: ModelState, version: Version) -> dict[str, Any]:
         "state_hash": recipe.state_hash,
         "artifact": recipe.artifact.model_dump(),
         "metrics": recipe.metrics,
+        "test_set": recipe.test_set and recipe.test_set.model_dump(exclude_none=True),
         "created_ts": format_time(recipe.created_ts),
         "serving": serving,
         "held": version.lineage in model.held,

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from driftline.core.durations import duration_ms
 from driftline.core.registry.decision import Decision, Moment, accepted, refused
 from driftline.core.registry.models import ModelState
 from driftline.core.registry.schedules import cron_fault
@@ -11,9 +12,10 @@ from driftline.core.registry.state import RegistryState
 from driftline_schemas.codec import UnreadableEvent, content_hash, first_fault
 from driftline_schemas.control import BinsBody
 from driftline_schemas.fields import format_time
-from driftline_schemas.registry import ApplySpecBody, RegistryCommand
+from driftline_schemas.registry import ApplySpecBody, InstallationBody, RegistryCommand
 from driftline_schemas.spec import ModelSpec
 
+DAY_MS: Final = 86_400_000
 LEAD_SECONDS: Final = 60  # where the installation does not say
 
 
@@ -28,6 +30,8 @@ def apply_spec(state: RegistryState, command: RegistryCommand, moment: Moment) -
     if content_hash(body.spec) != body.spec_hash:
         return refused(command, "the spec_hash is not that of the spec")
     if fault := next(filter(None, (cron_fault(s.cron) for s in spec.schedules)), None):
+        return refused(command, fault)
+    if state.installation and (fault := horizon_fault(spec, state.installation)):
         return refused(command, fault)
     known = state.models.get(spec.model)
     seq = known.spec.decided.fact_seq if known and known.spec else 0
@@ -45,6 +49,17 @@ def apply_spec(state: RegistryState, command: RegistryCommand, moment: Moment) -
         described = bins.model_dump(mode="json", exclude_none=True)
         wire["bins"] = {**described, "effective_from": format_time(since)}
     return accepted(command, wire)
+
+
+def horizon_fault(spec: ModelSpec, agreed: InstallationBody) -> str | None:
+    """All models of an installation wait equally long for their labels."""
+    wanted = spec.label_horizon
+    if wanted is None or duration_ms(wanted) == agreed.label_horizon_ms:
+        return None
+    return (
+        f"its label_horizon is {wanted}, and this installation joins labels of every model up to"
+        f" {agreed.label_horizon_ms / DAY_MS:g} days late: leave label_horizon out"
+    )
 
 
 def _read(command: RegistryCommand) -> tuple[ApplySpecBody, ModelSpec, BinsBody | None]:

@@ -5,8 +5,13 @@ from typing import Any
 from driftline.core.registry.decision import Decision, Moment, accepted, read_body, refused
 from driftline.core.registry.models import ModelState, Version
 from driftline.core.registry.state import RegistryState
-from driftline_schemas.registry import GateEvaluated, ModelUpdated, RegistryCommand
-from driftline_schemas.spec import GateSpec
+from driftline_schemas.control import SpecBody
+from driftline_schemas.registry import (
+    GateEvaluated,
+    ModelUpdated,
+    RegistryCommand,
+    TestSetResult,
+)
 
 
 def model_updated(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Decision:
@@ -26,13 +31,14 @@ def model_updated(state: RegistryState, command: RegistryCommand, _moment: Momen
     )
     named = {"name": version.name, "number": version.number, "lineage": version.lineage}
     body: dict[str, Any] = {**recipe.model_dump(mode="json", exclude_none=True), **named}
-    if _serves_at_once(model, version):
+    if _serves_at_once(model.spec.body, model, version):
         body["deployed"] = model.deployment_of(version)
     return accepted(command, body)
 
 
 def gate_evaluated(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Decision:
-    """Promote what is proven against the deployment that serves now; record a rejection."""
+    """Promote what is proven against the deployment that serves now; record a rejection. A refusal
+    keeps the numbers."""
     gate = read_body(GateEvaluated, command)
     model = state.models.get(gate.model)
     if model is None or model.spec is None:
@@ -40,20 +46,24 @@ def gate_evaluated(state: RegistryState, command: RegistryCommand, _moment: Mome
     body: dict[str, Any] = gate.model_dump(mode="json", exclude_none=True)
     if gate.verdict == "reject":
         return accepted(command, body)
-    if gate.verdict != "promote":
-        return refused(command, f"the verdict {gate.verdict} decides nothing")
-    if gate.deployment_seq != model.deployment_seq:
-        return refused(
-            command,
-            f"it was judged against deployment {gate.deployment_seq}, and deployment"
-            f" {model.deployment_seq} serves now",
-        )
     version = model.find(gate.version_id)
     if version is None:
-        return refused(command, f"version {gate.version_id} is not registered")
-    if why := _not_proven(model.spec.body.spec.gate, gate) or _not_wanted(model, version):
-        return refused(command, why)
+        return refused(command, f"version {gate.version_id} is not registered", body)
+    why = _stale(model, gate) or _not_proven(model.spec.body, gate) or _not_wanted(model, version)
+    if why:
+        return refused(command, why, body)
     return accepted(command, {**body, "deployed": model.deployment_of(version)})
+
+
+def _stale(model: ModelState, gate: GateEvaluated) -> str | None:
+    if gate.verdict != "promote":
+        return f"the verdict {gate.verdict} decides nothing"
+    if gate.deployment_seq != model.deployment_seq:
+        return (
+            f"it was judged against deployment {gate.deployment_seq}, and deployment"
+            f" {model.deployment_seq} serves now"
+        )
+    return None
 
 
 def _not_wanted(model: ModelState, version: Version) -> str | None:
@@ -65,15 +75,29 @@ def _not_wanted(model: ModelState, version: Version) -> str | None:
     return None
 
 
-def _not_proven(wanted: GateSpec, gate: GateEvaluated) -> str | None:
+def _not_proven(body: SpecBody, gate: GateEvaluated) -> str | None:
     """The numbers must say what the verdict says."""
+    wanted = body.spec.gate
     if gate.lower <= 0:
         return f"the lower bound {gate.lower:g} does not exceed 0"
     if gate.mean < wanted.least_gain:
         return f"the mean gain {gate.mean:g} is below the spec's least gain {wanted.least_gain:g}"
-    fixed = gate.test_set
-    if fixed is not None and fixed.floor is not None and fixed.value < fixed.floor:
-        return f"on test set {fixed.name} it has {fixed.value:g}, below the floor {fixed.floor:g}"
+    return _not_passed(body, gate.test_set)
+
+
+def _not_passed(body: SpecBody, tried: TestSetResult | None) -> str | None:
+    """The specification's test set, not what a verdict says of it."""
+    wanted = body.spec.test_set
+    if wanted is None:
+        return None  # whoever tried it on something else was not asked to
+    file = (body.files or {}).get(wanted.file)
+    if tried is None or file is None or tried.sha256 != file.sha256:
+        return f"it was not tried on test set {wanted.file}"
+    if wanted.floor is not None and tried.value < wanted.floor:
+        return (
+            f"on test set {wanted.file} its accuracy is {tried.value:g}, below the floor"
+            f" {wanted.floor:g}"
+        )
     return None
 
 
@@ -87,14 +111,14 @@ def _lineage(model: ModelState, recipe: ModelUpdated) -> str:
     return recipe.pipeline if number == 0 else f"{recipe.pipeline}@v{number + 1}"
 
 
-def _serves_at_once(model: ModelState, version: Version) -> bool:
+def _serves_at_once(body: SpecBody, model: ModelState, version: Version) -> bool:
     """Versions of a former spec never do, unless the one in force left their pipeline alone; nor
-    those of a lineage that is held."""
-    spec, recipe = model.spec, version.recipe
-    if spec is None or (recipe.spec_in_force or recipe.spec_hash) != spec.body.spec_hash:
+    those of a lineage that is held, or that fail on the test set."""
+    recipe = version.recipe
+    if (recipe.spec_in_force or recipe.spec_hash) != body.spec_hash:
         return False
-    if version.lineage in model.held:
+    if version.lineage in model.held or _not_passed(body, recipe.test_set):
         return False
     if model.deployed is None:
-        return spec.body.spec.champion == version.recipe.pipeline
-    return spec.body.spec.follow and model.deployed.body.lineage == version.lineage
+        return body.spec.champion == recipe.pipeline
+    return body.spec.follow and model.deployed.body.lineage == version.lineage

@@ -6,7 +6,17 @@ import pytest
 
 from driftline_schemas.codec import short_hash
 from driftline_schemas.fields import format_time
-from tests.unit.core.registry.book import BINS, START, Book, command, gate, newer, running, spec
+from tests.unit.core.registry.book import (
+    BINS,
+    START,
+    Book,
+    command,
+    gate,
+    newer,
+    running,
+    spec,
+    version,
+)
 
 SM1, LR1 = short_hash("sm", "1"), short_hash("lr", "1")
 
@@ -182,14 +192,74 @@ def test_a_gate_promotes_against_the_deployment_that_serves_and_no_other() -> No
         pytest.param({"version_id": SM1}, "serves already", id="the champion itself"),
         pytest.param({"verdict": "no_data"}, "decides nothing", id="no data"),
         pytest.param({"lower": None}, "cannot be read: lower", id="a bound that is no number"),
-        pytest.param(
-            {"test_set": {"name": "t", "sha256": "0" * 64, "value": 0.1, "floor": 0.2}},
-            "below the floor 0.2", id="below the floor of the test set",
-        ),
     ],
 )  # fmt: skip
 def test_a_gate_that_proves_nothing_promotes_nothing(parts: dict[str, Any], says: str) -> None:
     assert says in running().refused("gate_evaluated", gate(LR1, 1, **parts))
+
+
+TESTED = {
+    **spec(test_set={"file": "fixed.csv", "label": "y", "floor": 0.8}),
+    "files": {"fixed.csv": {"uri": "file:///f", "sha256": "f" * 64, "bytes": 9}},
+}
+
+
+def tried(value: float, digest: str = "f" * 64) -> dict[str, Any]:
+    return {"test_set": {"name": "fixed.csv", "sha256": digest, "value": value}}
+
+
+def with_test_set(first: float = 0.9) -> Book:
+    """A book whose specification has a test set; the champion's first version has this accuracy."""
+    book = Book()
+    book.accepted("apply_spec", TESTED)
+    book.accepted("model_updated", version(TESTED["spec_hash"], "sm", 1, **tried(first)))
+    book.accepted("model_updated", version(TESTED["spec_hash"], "lr", 1, **tried(0.7)))
+    return book
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        pytest.param(tried(0.79), "its accuracy is 0.79, below the floor 0.8", id="below"),
+        pytest.param({}, "not tried on test set fixed.csv", id="not tried"),
+        pytest.param(tried(0.9, "e" * 64), "not tried on test set fixed.csv", id="another file"),
+        pytest.param(
+            {"test_set": {**tried(0.7)["test_set"], "floor": 0.1}}, "below the floor 0.8",
+            id="with a floor of its own",
+        ),
+    ],
+)  # fmt: skip
+def test_a_gate_promotes_no_version_that_fails_on_the_test_set(
+    parts: dict[str, Any], says: str
+) -> None:
+    book = with_test_set()
+    assert says in book.refused("gate_evaluated", gate(LR1, 1, **parts))
+    book.accepted("gate_evaluated", gate(LR1, 1, **tried(0.8)))
+    assert book.serving == "lr/v1"
+
+
+def test_a_champion_that_fails_on_the_test_set_serves_only_if_somebody_says_so() -> None:
+    book = with_test_set(first=0.5)
+    assert book.serving is None
+    book.accepted("promote", {"model": "churn", "version": "sm/v1"})
+    assert book.serving == "sm/v1"
+
+
+def test_a_followed_lineage_skips_versions_that_fail_on_the_test_set() -> None:
+    book = Book()
+    body = spec(test_set=TESTED["spec"]["test_set"], follow=True)
+    book.accepted("apply_spec", {**body, "files": TESTED["files"]})
+    book.accepted("model_updated", version(body["spec_hash"], "sm", 1, **tried(0.9)))
+    newer(book, "sm", 2, **tried(0.5))
+    assert book.serving == "sm/v1"
+    newer(book, "sm", 3, **tried(0.8))
+    assert book.serving == "sm/v3"
+
+
+def test_all_models_wait_equally_long_for_their_labels() -> None:
+    book = Book()
+    assert "leave label_horizon out" in book.refused("apply_spec", spec(label_horizon="3d"))
+    book.accepted("apply_spec", spec(label_horizon="1ms"))
 
 
 def test_a_rejection_is_recorded_and_changes_nothing() -> None:
