@@ -45,6 +45,8 @@ class Result(Event):
     """Why, in a sentence."""
     counts: list[int] | None = None
     """Of the window's predictions in each bin."""
+    reference: list[int] | None = None
+    """What `counts` are compared with, once that is no longer the specification's reference."""
 
 
 class Verdict(Event):

@@ -1,5 +1,7 @@
 """One feature of a model: its drift over time, and its distribution."""
 
+from typing import Final
+
 from driftline.api.folds import Folds
 from driftline.api.page import words
 from driftline.api.page.charts import drift as charts
@@ -9,6 +11,11 @@ from driftline.api.page.layout import Page, facts, folded, link, section, table
 from driftline.api.page.markup import Html, joined, tag
 from driftline_schemas.control import Bins
 from driftline_schemas.spec import PREDICTION_SCOPE
+
+CHANGED: Final = (
+    "The reference is no longer that of the specification: the predictions that were accepted, or"
+    " those that another lineage took over for, took its place."
+)
 
 
 def feature_page(folds: Folds, model: str, feature: str, target: str | None) -> Page | None:
@@ -77,12 +84,17 @@ def _distribution(folds: Folds, model: str, found: Judged) -> Html:
         bins = reference.prediction
     if bins is None:
         return section("distribution", heading, tag("p", "The reference does not hold it."))
+    own = found.result.reference
+    is_changed = own is not None and len(own) == len(bins.reference)
+    if is_changed:
+        bins = bins.model_copy(update={"reference": own})
     counts = found.result.counts
     current = None if counts is None or len(counts) != len(bins.reference) else counts
     return section(
         "distribution",
         heading if current is not None else "Distribution in the reference",
         _legend() if current is not None else tag("p", _unknown(), class_="quiet"),
+        tag("p", CHANGED, class_="quiet") if is_changed else None,
         distribution(f"{scope}: share of the predictions in each bin", bins, current),
         folded("bins", "As a table", _table(bins, current)),
     )

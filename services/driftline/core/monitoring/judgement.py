@@ -32,6 +32,7 @@ class Reference:
     bins_id: str
     scopes: Mapping[str, tuple[FeatureBins, Counts]]
     name: str
+    own: Mapping[str, Counts]  # counts that took the place of the specification's
 
     @classmethod
     def of(cls, body: BinsBody, name: str, own: Mapping[str, Counts]) -> "Reference":
@@ -44,7 +45,7 @@ class Reference:
             name: (bins_of(bins), own[name] if name in own else np.array(bins.reference, np.int64))
             for name, bins in described.items()
         }
-        return cls(body.bins_id, scopes, name)
+        return cls(body.bins_id, scopes, name, own)
 
     def judge(self, scope: str, counts: Mapping[str, Counts], level: float) -> Comparison:
         """Compare one scope of a block with the reference at the level alpha."""
@@ -83,8 +84,9 @@ def data_verdict(
     block = ready.block
     start = block.start_index * pane_ms
     end = start + block.panes * pane_ms
+    own = {} if reference is None else reference.own
     results = [
-        _result(scope, comparison, block.counts.get(scope))
+        _result(scope, comparison, block.counts.get(scope), own.get(scope))
         for scope, comparison in comparisons.items()
     ]
     return Verdict(
@@ -115,7 +117,9 @@ def _blind(reason: str, level: float) -> Comparison:
     return Comparison("cannot_evaluate", reason, "chi_square", 0.0, None, 0.0, level)
 
 
-def _result(scope: str, comparison: Comparison, counts: Counts | None) -> Result:
+def _result(
+    scope: str, comparison: Comparison, counts: Counts | None, own: Counts | None
+) -> Result:
     asked = comparison.p_value is not None
     return Result(
         scope=scope,
@@ -127,4 +131,5 @@ def _result(scope: str, comparison: Comparison, counts: Counts | None) -> Result
         outcome=comparison.outcome,
         reason=comparison.reason,
         counts=None if counts is None else counts.tolist(),
+        reference=None if own is None else own.tolist(),
     )

@@ -214,6 +214,9 @@ def test_the_edges_stay_and_verdicts_name_the_same_bins() -> None:
     assert {verdict.bins_id for verdict in found} == {BINS_ID}
     x = [verdict.results[0].outcome for verdict in found]
     assert x == ["ok", "drifted", "drifted", "ok", "ok"]
+    compared = [verdict.results[0].reference for verdict in found]
+    accepted = [2 * count for count in HIGH]
+    assert compared == [None, None, None, accepted, accepted]
 
 
 def test_a_takeover_leaves_the_reference_of_the_outputs() -> None:
