@@ -52,7 +52,10 @@ def accept_drift(
     body = {"model": model, "bins_id": known.spec.bins_id if known.spec else None,
             "from_pane": format_time(first), "to_pane": format_time(end)}  # fmt: skip
     fact = registry.send("accept_drift", body, actor=actor, reason=reason)
-    told = f"{model}: its reference is what came from {format_time(first)} to {format_time(end)}"
+    told = (
+        f"{model}: its reference becomes what came from {format_time(first)} to {format_time(end)},"
+        " if that is 200 predictions or more"
+    )
     tell(fact, told, as_json=json)
 
 
