@@ -66,7 +66,9 @@ def test_a_private_method_has_not_changed(method: Callable[..., Any], known: str
     assert sha256(source.encode()).hexdigest()[:16] == known
 
 
-@pytest.mark.parametrize("name", ["_drain_messages", "perform_seek", "wait_empty"])
+@pytest.mark.parametrize(
+    "name", ["_drain_messages", "perform_seek", "verify_event_path", "wait_empty"]
+)
 def test_an_override_has_the_signature_of_what_it_replaces(name: str) -> None:
     ours, theirs = getattr(BatchConsumer, name), getattr(driver.Consumer, name)
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)

@@ -1,7 +1,7 @@
 """Faust's consumer, reading batches instead of single messages, with a place to load and to save.
 
 Stock Faust spends thirty times as much per record and loses or repeats records on rebalances and
-handler errors. These three overrides touch private methods of faust-streaming 0.15.3 and aiokafka
+handler errors. These four overrides touch private methods of faust-streaming 0.15.3 and aiokafka
 0.14.0: both are pinned, and tests/contracts/test_faust_contract.py fails when they change.
 """
 
@@ -91,6 +91,10 @@ class BatchConsumer(Consumer):
         out, and aiokafka would look again after five minutes."""
         cluster = self._thread._consumer._client.cluster  # type: ignore[union-attr]  # set by now
         return not all(cluster.partitions_for_topic(t) for t in self._batch_app.keeper.topics)
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Faust looks whether its streams get events, and ours are never asked: with any backlog it
+        would call a healthy worker stuck. `/readyz` and the metrics say whether it is."""
 
     async def wait_empty(self) -> None:
         """On revoke and on SIGTERM: the flow is stopped and we are still a member."""
