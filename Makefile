@@ -14,8 +14,8 @@ $(INSTALLED): pyproject.toml uv.lock
 
 install: $(INSTALLED)  ## Make the virtual environment in .venv, exactly as locked
 
-demo: $(INSTALLED)  ## Run the whole loop on a real stream: servers, services, an app, a fault, alerts
-	@$(BIN)/driftline demo $(ARGS)
+demo: $(INSTALLED)  ## Run the whole loop on a real stream, or on yours: DATA=rows.csv [LABEL=column]
+	@$(BIN)/driftline demo $(if $(DATA),--data '$(DATA)') $(if $(LABEL),--label '$(LABEL)') $(ARGS)
 
 test: $(INSTALLED)  ## Run all tests, on a real Kafka and a real Redis that they start
 	$(BIN)/python -m pytest $(ARGS)
@@ -35,10 +35,13 @@ types: $(INSTALLED)  ## Check types
 schemas: $(INSTALLED)  ## Write the JSON Schemas anew
 	$(BIN)/python -m driftline_schemas.json_schemas
 
-load: $(INSTALLED)  ## Measure the joiner beside the floor
-	$(BIN)/python -m loadtests.pairs $(ARGS)
+reference: $(INSTALLED)  ## Write the pages of docs/reference anew, from the code
+	$(BIN)/python -m docs.generate
 
-.PHONY: help install demo test unit lint types schemas load
+load: $(INSTALLED)  ## Measure throughput beside raw aiokafka, latencies and memory (five minutes)
+	@$(BIN)/python -m loadtests $(ARGS)
+
+.PHONY: help install demo test unit lint types schemas reference load
 
 secrets:  ## Write random tokens into deploy/secrets, for docker compose
 	@deploy/make-secrets

@@ -61,6 +61,8 @@ class Courier:
     async def step(self, client: httpx.AsyncClient, partitions: Collection[int]) -> bool:
         """Deal with the next alert that is due, if there is one."""
         now = self.clock.now()
+        oldest = min((waiting.since for waiting in self.outbox), default=0)
+        metrics.OLDEST_WAITING.labels(self.channel.name).set(oldest / 1_000)
         if (waiting := self.outbox.take(now, partitions)) is None:
             return False
         if self.outbox.expired(waiting, now):
@@ -87,6 +89,7 @@ class Courier:
                 await self._conclude(waiting, "failed")
             case Retry(reason, header):
                 log.warning("delivery_failed", reason=reason, **self._words(waiting))
+                metrics.DELIVERY_RETRIES.labels(self.channel.name).inc()
                 now = self.clock.now()
                 self.outbox.again(waiting, now, retry_after(header, now))
 

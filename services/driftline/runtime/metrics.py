@@ -67,6 +67,14 @@ DELIVERY_SECONDS = Histogram(
     "driftline_delivery_seconds", "From the alert's time to its delivery.", ["channel"],
     buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 3_600),
 )  # fmt: skip
+DELIVERY_RETRIES = Counter(
+    "driftline_delivery_retries_total", "Deliveries that failed and are tried again.", ["channel"]
+)
+OLDEST_WAITING = Gauge(
+    "driftline_oldest_waiting_alert_timestamp_seconds",
+    "When the alert that waits longest for the channel was published; 0 if none waits.",
+    ["channel"],
+)
 
 PREDICTIONS = Counter(
     "driftline_scorer_predictions_total", "Requests for predictions, by model and outcome.",

@@ -282,6 +282,24 @@ async def test_a_channel_that_is_gone_is_noted_failed_counted_and_loud(rig: Rig)
     assert rig.committed() == 1
 
 
+async def test_a_delivery_that_is_tried_again_is_counted_and_its_alert_seen_waiting(
+    rig: Rig,
+) -> None:
+    retries = metrics.DELIVERY_RETRIES.labels("slack")
+    oldest = metrics.OLDEST_WAITING.labels("slack")
+    before = retries._value.get()
+    rig.scripts["slack"].answers = [httpx.Response(500), httpx.Response(429)]
+    rig.publish(an_alert())
+    await rig.deliver("slack")
+    rig.clock.advance(500)
+    rig.publish(an_alert(alert_id="b" * 16))
+    await rig.deliver("slack")
+    assert oldest._value.get() == NOW / 1_000
+    await rig.deliver_until(NOW + HOUR, "slack")
+    assert retries._value.get() == before + 2
+    assert oldest._value.get() == 0
+
+
 async def test_the_secrets_appear_in_no_log(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     async def refuse() -> httpx.Response:
         raise httpx.ConnectError(f"cannot connect to {SLACK_SECRET}")

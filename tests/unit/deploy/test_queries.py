@@ -3,6 +3,7 @@
 import json
 import re
 
+import promql_parser
 import pytest
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
@@ -49,6 +50,17 @@ def test_what_a_query_reads_is_found_in_it() -> None:
 
     assert query.metrics == {"driftline_a_total"}
     assert query.labels == {"role", "le", "reason"}
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
+def test_a_query_is_promql_whose_types_fit(query: Query) -> None:
+    promql_parser.parse(query.expression)
+
+
+@pytest.mark.parametrize("expression", ["rate(a)", "sum by (x (a)", "a > 0)", "foo(a)"])
+def test_what_is_no_promql_is_refused(expression: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        promql_parser.parse(expression)
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=lambda query: query.place)
