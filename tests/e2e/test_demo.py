@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from driftline.demo.segments import KNOWN_ROWS, LABEL_DELAY, ROTATED, STREAMED_ROWS
+from driftline.demo.segments import KNOWN_ROWS, LAST_ROW, ROTATED
+from driftline.demo.stream import LABEL_DELAY
 from driftline.servers import local_servers
 from tests.marks import long
 from tests.verifier.learning import verify_learning
@@ -19,6 +20,7 @@ from tests.verifier.learning import verify_learning
 pytestmark = pytest.mark.integration
 
 NOTHING: Mapping[str, str] = {}
+STREAMED_ROWS = LAST_ROW + 1 - KNOWN_ROWS
 LABELLED = STREAMED_ROWS - LABEL_DELAY
 
 

@@ -12,5 +12,8 @@ def missing_extra(error: ModuleNotFoundError) -> str | None:
     package = (error.name or "").partition(".")[0]
     if not package or package in OURS:
         return None
-    extra = "servers" if package in SERVERS else "cli" if package in CLI else "services"
+    if package == "pyarrow":
+        extra = "parquet"
+    else:
+        extra = "servers" if package in SERVERS else "cli" if package in CLI else "services"
     return f"This needs the package {package}: run pip install 'driftline[{extra}]'."

@@ -1,13 +1,16 @@
 """Play recorded rows as if an app made predictions now and learned the truth later."""
 
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from math import ceil, inf
 from time import monotonic, sleep
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 T = TypeVar("T")
+NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9._:-]")
 
 
 class Timer(Protocol):
@@ -32,19 +35,21 @@ class App(Protocol):
     """What a replay publishes to: the SDK's client."""
 
     def log_prediction(self, *, model: str, model_version: str, features: Mapping[str, Any],
-                       prediction: object, prediction_id: str) -> str | None: ...  # fmt: skip
+                       prediction: object, prediction_id: str,
+                       predicted_at: datetime | None) -> str | None: ...  # fmt: skip
 
     def log_label(self, *, model: str, prediction_id: str, label: object) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One recorded case. `label` None: the truth never comes."""
+    """One recorded case. `label` None: the truth never comes; `predicted_at` None: now."""
 
     number: int
     features: Mapping[str, Any]
     prediction: object = None
     label: object = None
+    predicted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,7 @@ class Replay:
     delay: Delay = Delay()
     timer: Timer = field(default_factory=SystemTimer)
     published: int = 0
+    labelled: int = 0
     _waiting: deque[tuple[float, Row]] = field(default_factory=deque)
 
     def run(self) -> Iterator[Row]:
@@ -96,6 +102,7 @@ class Replay:
         for row in paced(self.rows, self.rate, self.timer):
             self._publish(row)
             if row.label is not None:
+                self.labelled += 1
                 self._waiting.append((self._due(delay), row))
             self._publish_labels(self._now(delay))
             yield row
@@ -108,6 +115,7 @@ class Replay:
             prediction_id=self._id(row),
             features=row.features,
             prediction=self.predict(row),
+            predicted_at=row.predicted_at,
         )
         self.published += 1
 
@@ -140,6 +148,11 @@ class Replay:
 
     def _id(self, row: Row) -> str:
         return f"{self.name}-{row.number}"
+
+
+def in_ids(text: str) -> str:
+    """The text as a part of ids."""
+    return NOT_IN_IDS.sub("_", text)[:100]
 
 
 def within(rows: Iterable[Row], first: int, last: int | None) -> Iterator[Row]:

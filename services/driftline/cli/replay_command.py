@@ -1,4 +1,4 @@
-"""`driftline replay FILE.csv`: publish recorded predictions and labels through the SDK."""
+"""`driftline replay FILE`: publish recorded predictions and labels through the SDK."""
 
 import re
 from collections.abc import Callable
@@ -19,19 +19,18 @@ from rich.text import Text
 
 from driftline.cli.console import Brokers, Json, Prefix, note, notes, put, put_json, settings_of
 from driftline.cli.errors import CommandError
-from driftline.cli.recorded_rows import Columns, guessed_kinds, recorded_rows
-from driftline.cli.replay import App, Delay, Replay, within
+from driftline.cli.recorded_rows import Columns, recorded_rows
+from driftline.cli.replay import App, Delay, Replay, in_ids, within
+from driftline.cli.replay_columns import Wanted, columns_of, separate_labels
 from driftline.cli.spec_file import load_spec
 from driftline.cli.tables import count_rows, stem
 from driftline.cli.used_ids import ends_of_predictions, used_before
 from driftline.runtime.first_contact import meet
 from driftline.runtime.settings import Settings, parse_duration
 from driftline.sdk import Driftline
-from driftline_schemas.spec import ModelSpec
 
 MOST_QUEUED: Final = 50_000  # half of the client's queue: it drops what does not fit, we wait
 PATIENCE_SECONDS: Final = 60.0
-NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9._:-]")
 ROWS: Final = re.compile(r"(\d+)\s*rows?")
 
 
@@ -57,7 +56,7 @@ def parse_speed(text: str) -> float:
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="Rows with a header: .csv or .csv.gz.")],
+    file: Annotated[Path, typer.Argument(help="Rows: .csv, .csv.gz (with a header) or .parquet.")],
     spec: Annotated[Path | None, typer.Option(help="Says model, task, features, columns.")] = None,
     model: Annotated[str | None, typer.Option(help="Model (default: the spec's).")] = None,
     model_version: Annotated[str, typer.Option(help="Version that made the predictions.")] = "1",
@@ -68,7 +67,17 @@ def replay(
     scorer_token: Annotated[
         str | None, typer.Option(envvar="DRIFTLINE_SCORER_TOKEN", hidden=True)
     ] = None,
+    predicted_at: Annotated[
+        str | None,
+        typer.Option(help="Column of the times of the predictions (default: now).", metavar="TEXT"),
+    ] = None,
     label: Annotated[str | None, typer.Option(help="Column of the labels.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="File of the labels, if they are in one of their own.")
+    ] = None,
+    label_key: Annotated[
+        str | None, typer.Option(help="Column by which both files know a row.")
+    ] = None,
     label_delay: Annotated[
         Delay, typer.Option(parser=parse_delay, metavar="100rows|30s", help="Labels come later.")
     ] = "0rows",  # type: ignore[assignment]  # Typer parses the default too
@@ -87,14 +96,19 @@ def replay(
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
-    """Play a file's rows as predictions, their labels after a delay."""
+    """Play a file's rows as predictions, their labels after a delay.
+
+    Exit code 1: a record was lost.
+    """
     settings = settings_of(brokers, prefix)
     wanted = load_spec(spec) if spec else None
     name = model or (wanted.model if wanted else None)
     if name is None:
         raise CommandError("Which model is it? Give --spec or --model.")
-    columns = _columns(file, wanted, prediction, label, asks=scorer is not None)
-    rows = within(recorded_rows(file, columns), from_row, to_row)
+    said = Wanted(prediction, label, labels, label_key, predicted_at, asks=scorer is not None)
+    columns = columns_of(file, wanted, said)
+    recorded = recorded_rows(file, columns, separate_labels(columns, labels))
+    rows = within(recorded, from_row, to_row)
     meet(settings.brokers)
     started = monotonic()
     with _client(settings, columns) as client:
@@ -103,7 +117,7 @@ def replay(
             rows=rows,
             app=_app(client, scorer, scorer_token),
             model=name,
-            name=NOT_IN_IDS.sub("_", ids or stem(file))[:100],
+            name=in_ids(ids or stem(file)),
             model_version=model_version,
             rate=speed or None,
             delay=label_delay,
@@ -112,30 +126,6 @@ def replay(
         left = client.close(PATIENCE_SECONDS)
     used = used_before(settings, before, name, play.some_ids(from_row))
     _tell(play, client, left, monotonic() - started, as_json=json, used=used)
-
-
-def _columns(
-    file: Path,
-    spec: ModelSpec | None,
-    prediction: str | None,
-    label: str | None,
-    *,
-    asks: bool,
-) -> Columns:
-    reference = spec.reference if spec else None
-    if asks:
-        if prediction is not None:
-            raise CommandError("Predictions come from a column or from a scorer: give one of both.")
-    else:
-        prediction = prediction or (reference.prediction if reference else None)
-        if prediction is None:
-            raise CommandError("Where do the predictions come from? Give --prediction or --scorer.")
-    label = label or (reference.label if reference else None)
-    if spec is not None:
-        kinds = {feature.name: feature.kind for feature in spec.features}
-        return Columns(kinds, prediction, label, spec.task)
-    others = list(filter(None, (prediction, label)))
-    return Columns(guessed_kinds(file, others), prediction, label, "multiclass")
 
 
 def _app(client: Driftline, scorer: str | None, token: str | None) -> App:
@@ -210,6 +200,7 @@ def _tell(
     totals: dict[str, Any] = {
         "model": play.model,
         "rows": play.published,
+        "labels": play.labelled,
         "sent": numbers.sent,
         "dropped": dict(numbers.dropped),
         "failed": dict(numbers.failed),
@@ -220,8 +211,8 @@ def _tell(
     if as_json:
         put_json(totals)
     else:
-        put(f"{play.published:,} rows in {seconds:.1f} s: {numbers.sent:,} records sent,"
-            f" {lost:,} lost.")  # fmt: skip
+        put(f"{play.published:,} rows, {play.labelled:,} of them with a label, in {seconds:.1f} s:"
+            f" {numbers.sent:,} records sent, {lost:,} lost.")  # fmt: skip
         if used:
             note(f"Note: ids such as {used} were sent before, so the joiner drops these rows as"
                  " repeats: give new ids, for example --ids again.")  # fmt: skip

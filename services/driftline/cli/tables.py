@@ -1,4 +1,4 @@
-"""Read rows from .csv and .csv.gz: UTF-8, a header, every row as wide as the header."""
+"""Read rows as text: .csv and .csv.gz (UTF-8, a header, every row as wide as it) and .parquet."""
 
 import csv
 import gzip
@@ -11,13 +11,17 @@ from typing import IO, Final
 from driftline.cli.errors import CommandError, close_to
 
 MAX_FIELD: Final = 10_000_000
+PARQUET: Final = ".parquet"
 
 
 def read_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
-    """The rows as column -> text. CommandError: no such file or columns, or a row that is broken.
+    """The rows as column -> text: the columns that are named and perhaps more, or all if none is.
+    CommandError: no such file or columns, or a row that is broken.
 
     The header is read at once, so a wrong column is told before the first row.
     """
+    if is_parquet(path):
+        return _parquet_rows(path, columns)
     with _faults(path), _open(path) as file:
         header = next(csv.reader(file), [])
     _check_header(path, header, columns)
@@ -26,13 +30,38 @@ def read_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
 
 def count_rows(path: Path) -> int:
     """How many rows `read_rows` gives."""
+    if is_parquet(path):
+        from driftline.cli.parquet import count_of
+
+        with _faults(path):
+            return count_of(path)
     with _faults(path), _open(path) as file:
         return max(0, sum(1 for row in csv.reader(file) if row) - 1)
 
 
 def stem(path: Path) -> str:
-    """The file's name without .csv or .csv.gz."""
-    return path.name.removesuffix(".gz").removesuffix(".csv")
+    """The file's name without .csv, .csv.gz or .parquet."""
+    return path.name.removesuffix(".gz").removesuffix(".csv").removesuffix(PARQUET)
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether its name says so."""
+    return path.name.endswith(PARQUET)
+
+
+def _parquet_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
+    # pyarrow comes with the extra `parquet`; CSV does without.
+    from driftline.cli.parquet import header_of, rows_of
+
+    with _faults(path):
+        header = header_of(path)
+    _check_header(path, header, columns)
+    return _guarded(path, rows_of(path, list(dict.fromkeys(columns)) or header))
+
+
+def _guarded(path: Path, rows: Iterator[dict[str, str]]) -> Iterator[dict[str, str]]:
+    with _faults(path):
+        yield from rows
 
 
 def _rows(path: Path, header: list[str]) -> Iterator[dict[str, str]]:

@@ -14,19 +14,31 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from driftline.demo import segments
+from driftline.cli.errors import CommandError
 from driftline.demo.observer import Observer
-from driftline.demo.plan import Plan
+from driftline.demo.own_rows import ROWS, OwnRows
+from driftline.demo.plan import Plan, stream_of
 from driftline.demo.playing import await_champion, play, settle, take_back
 from driftline.demo.receiver import Received, Receiver
 from driftline.demo.roles import ENDING, Processes
 from driftline.demo.setting_up import servers, set_up, settings_for
 from driftline.demo.show import Show
+from driftline.demo.stream import Fault, Stream
 from driftline.demo.summary import Delivered, summarise
 from driftline.demo.takeovers import summarise_learning
 
 
 def demo(
+    data: Annotated[
+        Path | None, typer.Option(help="Play these rows: .csv, .csv.gz or .parquet.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Column of --data to predict (default: the last).")
+    ] = None,
+    rows: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Use so many rows of --data (default: {ROWS:,}).", metavar="N"),
+    ] = None,
     no_fault: Annotated[
         bool, typer.Option("--no-fault", help="Leave the stream as it is.")
     ] = False,
@@ -47,9 +59,15 @@ def demo(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="End with one line of JSON.")] = False,
 ) -> None:
-    """Run the whole loop on a real stream: a fault, an alert, a takeover, and the way back."""
-    fault = None if no_fault else segments.fault_at(fault_at)
-    plan = Plan(fault, seed, rate, learns=not frozen, kills=0 if frozen else kills)
+    """Run the whole loop on a real stream: a fault, an alert, a takeover, and the way back.
+
+    With --data your rows are played and no fault is injected unless --fault-at says where. The
+    first 30 %, at most 1,800, are learned before the start, labels come 100 rows late.
+    """
+    own = _own_rows(data, label, rows, frozen=frozen)
+    stream = stream_of(own)
+    fault = None if no_fault else _fault(stream, fault_at)
+    plan = Plan(stream, own, fault, seed, rate, learns=not frozen, kills=0 if frozen else kills)
     started = monotonic()
     show = Show(as_json=json)
     with ExitStack() as stack:
@@ -66,6 +84,26 @@ def demo(
                 Event().wait()
 
 
+def _own_rows(
+    data: Path | None, label: str | None, rows: int | None, *, frozen: bool
+) -> OwnRows | None:
+    if data is None:
+        if label is not None or rows is not None:
+            raise CommandError("--label and --rows go with --data: which file is it?")
+        return None
+    if frozen:
+        raise CommandError("--frozen goes with the demo's own stream only: leave out --data.")
+    return OwnRows(data.absolute(), label, ROWS if rows is None else rows)
+
+
+def _fault(stream: Stream, share: float | None) -> Fault | None:
+    if share is None:
+        return stream.fault
+    if len(stream.rotated) < 2:
+        raise CommandError("A fault swaps numeric columns, and there are fewer than two of them.")
+    return stream.fault_at(share)
+
+
 def _run(stack: ExitStack, folder: Path, plan: Plan, show: Show) -> dict[str, Any]:
     receiver = stack.enter_context(Receiver(on_received=lambda got: _tell(show, got)))
     environment = servers(stack, show) | settings_for(receiver, folder)
@@ -79,19 +117,17 @@ def _run(stack: ExitStack, folder: Path, plan: Plan, show: Show) -> dict[str, An
     show.step(f"the page is at {page}")
     observer = Observer(environment["DRIFTLINE_BROKERS"], environment["DRIFTLINE_TOPIC_PREFIX"])
     stack.callback(observer.close)
+    scorer, model, task = None, plan.stream.model, plan.stream.task
     if plan.learns:
         scorer = f"http://127.0.0.1:{environment['DRIFTLINE_SCORER_PORT']}"
-        await_champion(scorer, observer, processes, show)
-        source = ["scorer", scorer]
-    else:
-        source = ["frozen", str(plan.seed)]
-    play(observer, processes, plan, source, show)
+        await_champion(scorer, model, observer, processes, show)
+    play(observer, processes, plan, scorer, show)
     settle(observer, processes, plan, show)
     delivered = Delivered(len(receiver.delivered("slack")), len(receiver.delivered("pagerduty")))
-    result = summarise(observer.seen, plan.fault, delivered)
+    result = summarise(observer.seen, task, plan.fault, delivered)
     if plan.learns:
-        result |= summarise_learning(observer.seen)
-        result["rollback_seconds"] = take_back(observer, show)
+        result |= summarise_learning(observer.seen, task)
+        result["rollback_seconds"] = take_back(model, observer, show)
     return result
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from driftline.demo.segments import row_of
+from driftline.demo.stream import row_of
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
-from driftline_schemas.fields import parse_time
+from driftline_schemas.fields import Output, parse_time
 from driftline_schemas.registry import Fact, LearningMetric, RegistryCommand
 from driftline_schemas.topics import (
     ALERTS,
@@ -36,11 +36,12 @@ WATCHED = (
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A prediction with its label: who made it, when (append time in ms), and whether rightly."""
+    """A prediction with its label: who made it, when (append time in ms), and by how much it is
+    wrong (of classes 0 or 1)."""
 
     version: str
     at: int
-    is_right: bool
+    error: float
 
 
 @dataclass(slots=True)
@@ -138,9 +139,9 @@ class Observer:
         if kind == PREDICTIONS.name:
             seen.rows.append((time, row_of(record["prediction_id"])))
         elif kind == JOURNAL.name and record.get("kind") == "joined":
-            is_right = record["prediction"] == record["label"]
             at = parse_time(record["prediction_ts"])
-            labelled = Labelled(record["model_version"], at, is_right)
+            error = error_of(record["prediction"], record["label"])
+            labelled = Labelled(record["model_version"], at, error)
             seen.labelled.setdefault(record["prediction_id"], labelled)
         elif kind == UNMATCHED.name:
             seen.unmatched.add(tuple(record["source_tp"]))
@@ -148,3 +149,10 @@ class Observer:
             seen.dead_letters.add((record["topic"], record["partition"], record["offset"]))
         elif kind == NOTIFICATIONS.name and record["result"] == "sent":
             seen.sent.add((record["alert_id"], record["revision"], record["channel"]))
+
+
+def error_of(prediction: Output, label: Output) -> float:
+    """Of numbers their distance, of classes whether they differ."""
+    if isinstance(prediction, str) or isinstance(label, str):
+        return float(prediction != label)
+    return abs(prediction - label)

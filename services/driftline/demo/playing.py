@@ -6,9 +6,9 @@ import httpx
 
 from driftline.cli.rollback import scorers_of, told
 from driftline.cli.sending import Registry
-from driftline.demo import segments
 from driftline.demo.observer import Observed, Observer
 from driftline.demo.plan import Plan
+from driftline.demo.production_app import Orders
 from driftline.demo.roles import Processes
 from driftline.demo.setting_up import PANE_SECONDS
 from driftline.demo.show import Show
@@ -24,27 +24,28 @@ CHANNELS = 2
 
 
 def play(
-    observer: Observer, processes: Processes, plan: Plan, source: list[str], show: Show
+    observer: Observer, processes: Processes, plan: Plan, scorer: str | None, show: Show
 ) -> None:
     """The app from its first row to its last; the learner is killed where the plan says so."""
-    show.fault(plan.fault)
-    window = plan.fault or segments.Fault(0, 0)
-    arguments = [*map(str, (window.first, window.last, plan.rate)), *source]
-    app = processes.start("app", ["driftline.demo.production_app", *arguments])
+    show.fault(plan.fault, plan.stream)
+    orders = Orders(plan.own, plan.fault, plan.rate, scorer, plan.seed)
+    app = processes.start("app", ["driftline.demo.production_app", orders.written()])
     kills = plan.kill_rows()
-    with show.progress(segments.STREAMED_ROWS) as advance:
+    with show.progress(plan.stream.streamed) as advance:
         while app.poll() is None:
             _follow(observer, processes, show, 0.5)
             advance(len(observer.seen.rows))
             if kills and len(observer.seen.rows) >= kills[0]:
                 processes.kill_and_restart("learner")
-                show.step(f"killed the learner at row {kills.pop(0) + segments.KNOWN_ROWS}")
+                show.step(f"killed the learner at row {kills.pop(0) + plan.stream.known}")
 
 
-def await_champion(scorer: str, observer: Observer, processes: Processes, show: Show) -> None:
+def await_champion(
+    scorer: str, model: str, observer: Observer, processes: Processes, show: Show
+) -> None:
     """The learner makes the champion from its file, the registry deploys it, the scorer serves."""
     give_up = monotonic() + START_SECONDS
-    while not _serves(scorer):
+    while not _serves(scorer, model):
         if monotonic() > give_up:
             raise DriftlineError(
                 f"no champion is served after {START_SECONDS:g} s; the learner's log says:"
@@ -54,13 +55,13 @@ def await_champion(scorer: str, observer: Observer, processes: Processes, show: 
     show.step(f"the champion is trained and served at {scorer}")
 
 
-def _serves(scorer: str) -> bool:
+def _serves(scorer: str, model: str) -> bool:
     try:
         answer = httpx.get(f"{scorer}/v1/models", timeout=2.0)
     except httpx.TransportError:
         return False
     return answer.status_code == httpx.codes.OK and any(
-        model["model"] == segments.MODEL and model["served"] for model in answer.json()
+        known["model"] == model and known["served"] for known in answer.json()
     )
 
 
@@ -92,7 +93,7 @@ def settle(observer: Observer, processes: Processes, plan: Plan, show: Show) -> 
 
 
 def _is_learned(seen: Observed, plan: Plan) -> bool:
-    expected = segments.STREAMED_ROWS - segments.LABEL_DELAY
+    expected = plan.stream.labels
     if len(seen.labelled) < expected:
         return False
     last_figure = expected - expected % FIGURES_EVERY
@@ -100,16 +101,16 @@ def _is_learned(seen: Observed, plan: Plan) -> bool:
     return not plan.learns or min((f.labels for f in figures), default=0) >= last_figure
 
 
-def take_back(observer: Observer, show: Show) -> float | None:
+def take_back(model: str, observer: Observer, show: Show) -> float | None:
     """As an operator would: what served before serves again. Seconds until the scorer says so."""
     if not any(promoting(observer.seen)):
         return None
     settings = load()
     registry, began = Registry(settings), monotonic()
     fact = registry.send(
-        "rollback", {"model": segments.MODEL}, actor="demo", reason="to show that it is quick"
+        "rollback", {"model": model}, actor="demo", reason="to show that it is quick"
     )
-    scorers = scorers_of(settings, segments.MODEL, fact.body["deployed"]["version_id"])
+    scorers = scorers_of(settings, model, fact)
     seconds = round(monotonic() - began, 2)
     show.step(f"rolled back to {fact.body['name']} in {seconds} s; {told(scorers)}")
     return seconds if scorers["complete"] else None

@@ -9,7 +9,6 @@ from driftline.cli.apply import apply_spec, make_bins
 from driftline.cli.learning_files import put_learning_files
 from driftline.cli.spec_file import load_spec
 from driftline.cli.topics import init_topics
-from driftline.demo import segments
 from driftline.demo.plan import Plan
 from driftline.demo.receiver import Receiver
 from driftline.demo.show import Show
@@ -60,11 +59,15 @@ def set_up(folder: Path, plan: Plan, show: Show) -> None:
     """Topics, the specification and the files, as an operator would set them up."""
     settings = load()
     init_topics(settings, "demo")
-    file = write_spec(folder, learns=plan.learns, seed=plan.seed)
+    stream = plan.stream
+    file = write_spec(folder, stream, learns=plan.learns, seed=plan.seed)
     spec = load_spec(file)
     bins, files = make_bins(file, spec), put_learning_files(settings, file, spec)
     apply_spec(settings, spec, bins, files, actor="demo", reason="demo", agreed=True)
     pipelines = f", pipelines {', '.join(spec.pipelines)}" if plan.learns else ""
     show.step(
-        f"applied {segments.MODEL}: {len(spec.features)} features, bins from 693 rows{pipelines}"
+        f"applied {stream.model} ({stream.task}): {len(spec.features)} features, bins from"
+        f" {stream.known:,} rows{pipelines}"
     )
+    for name, why in stream.left_out.items():
+        show.step(f"column {name!r} is left out: {why}")

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from driftline.demo.segments import ROTATED, Fault
+from driftline.demo.stream import Fault, Stream
 from driftline_schemas.alerts import Alert
 from driftline_schemas.registry import Fact
 
@@ -28,14 +28,14 @@ class Show:
         """Something was done."""
         self._console.print(Text("• ", "dim") + Text(sentence))
 
-    def fault(self, fault: Fault | None) -> None:
+    def fault(self, fault: Fault | None, stream: Stream) -> None:
         """Say aloud that the fault is ours."""
         if fault is None:
             self.step("no fault is injected")
             return
         self.step(
             f"we inject a fault ourselves: in rows {fault.first} to {fault.last} the columns of"
-            f" six features are rotated ({', '.join(ROTATED)})"
+            f" {len(stream.rotated)} features are rotated ({', '.join(stream.rotated)})"
         )
 
     @contextmanager

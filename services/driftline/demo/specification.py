@@ -2,50 +2,70 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
-from driftline.demo import segments
+import yaml
+
+from driftline.demo.stream import Stream
+from driftline_schemas.spec import FeatureKind
 
 ROWS = "known.csv"
-SOFTMAX = """\
-    - class: preprocessing.StandardScaler
-    - class: linear_model.SoftmaxRegression
-      parameters: {optimizer: {class: optim.SGD, parameters: {lr: 0.01}}}
-"""
-TREE = """\
-    - class: tree.HoeffdingAdaptiveTreeClassifier
-      parameters: {seed: 1}
-"""
-LEARNING = f"""\
-pipelines:
-  frozen:
-{SOFTMAX}  softmax:
-{SOFTMAX}  tree:
-{TREE}champion: frozen
-train:
-  frozen: {{file: {ROWS}, passes: 20, seed: SEED}}
-warm:
-  softmax: {{file: {ROWS}}}
-  tree: {{file: {ROWS}}}
-version_every: 50
-follow: true
-"""
+STEP = {"optimizer": {"class": "optim.SGD", "parameters": {"lr": 0.01}}}
+Steps = list[dict[str, Any]]
 
 
-def write_spec(folder: Path, *, learns: bool, seed: int) -> Path:
+def write_spec(folder: Path, stream: Stream, *, learns: bool, seed: int) -> Path:
     """The known rows as CSV and the specification beside them. Without `learns` it only watches a
     model that is served outside."""
-    known = segments.rows()[: segments.KNOWN_ROWS]
-    names = list(known[0][0])
     with (folder / ROWS).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([*names, "class"])
-        writer.writerows([[*features.values(), label] for features, label in known])
-    features = "\n".join(f"  - {{name: {name}, kind: numeric}}" for name in names)
-    spec = folder / f"{segments.MODEL}.yaml"
-    spec.write_text(
-        f"model: {segments.MODEL}\ntask: multiclass\nfeatures:\n{features}\n"
-        f"reference: {{file: {ROWS}, label: class}}\n"
-        + (LEARNING.replace("SEED", str(seed)) if learns else ""),
-        encoding="utf-8",
-    )
-    return spec
+        writer.writerow([*stream.kinds, stream.label])
+        for features, label in stream.rows[: stream.known]:
+            writer.writerow([*features.values(), label])
+    spec = {
+        "model": stream.model,
+        "task": stream.task,
+        "features": [{"name": name, "kind": kind} for name, kind in stream.kinds.items()],
+        "reference": {"file": ROWS, "label": stream.label},
+    }
+    path = folder / "spec.yaml"
+    text = yaml.safe_dump(spec | (learning(stream, seed) if learns else {}), sort_keys=False)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def learning(stream: Stream, seed: int) -> dict[str, Any]:
+    """A frozen champion, and two challengers that learn on: its like, and a tree."""
+    kinds = set(stream.kinds.values())
+    linear = [*_prepared(kinds), _linear(stream)]
+    like = "linear" if stream.task == "regression" else "softmax"
+    return {
+        "pipelines": {"frozen": linear, like: linear, "tree": [_tree(stream, kinds)]},
+        "champion": "frozen",
+        "train": {"frozen": {"file": ROWS, "passes": 20, "seed": seed}},
+        "warm": {like: {"file": ROWS}, "tree": {"file": ROWS}},
+        "version_every": 50,
+        "follow": True,
+    }
+
+
+def _prepared(kinds: set[FeatureKind]) -> Steps:
+    scaled: Steps = [{"class": "preprocessing.StandardScaler"}]
+    encoded: Steps = [{"class": "preprocessing.OneHotEncoder"}]
+    has_text, has_numbers = "categorical" in kinds, bool(kinds - {"categorical"})
+    return (scaled if has_numbers else []) + (encoded if has_text else [])
+
+
+def _linear(stream: Stream) -> dict[str, Any]:
+    if stream.task != "regression":
+        return {"class": "linear_model.SoftmaxRegression", "parameters": STEP}
+    regressor = {"class": "linear_model.LinearRegression", "parameters": STEP}
+    return {"class": "preprocessing.TargetStandardScaler", "parameters": {"regressor": regressor}}
+
+
+def _tree(stream: Stream, kinds: set[FeatureKind]) -> dict[str, Any]:
+    if stream.task != "regression":
+        return {"class": "tree.HoeffdingAdaptiveTreeClassifier", "parameters": {"seed": 1}}
+    # Leaves with linear models, the default, read no texts.
+    leaves = {"leaf_prediction": "mean"} if "categorical" in kinds else {}
+    return {"class": "tree.HoeffdingAdaptiveTreeRegressor", "parameters": {"seed": 1, **leaves}}

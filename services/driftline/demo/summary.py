@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from driftline.demo.observer import Observed
-from driftline.demo.segments import Fault
+from driftline.demo.stream import Fault
 from driftline_schemas.alerts import Alert
+from driftline_schemas.spec import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +17,16 @@ class Delivered:
     pagerduty: int
 
 
-def summarise(seen: Observed, fault: Fault | None, delivered: Delivered) -> dict[str, Any]:
+def summarise(
+    seen: Observed, task: Task, fault: Fault | None, delivered: Delivered
+) -> dict[str, Any]:
     """One JSON-able object; rows are the last ones predicted at the time of an event."""
+    errors = [labelled.error for labelled in seen.labelled.values()]
     return {
         "fault": [fault.first, fault.last] if fault else None,
         "data_alarm": _data_alarm(seen),
         "incidents": incidents(seen),
-        "served_accuracy": served_accuracy(seen),
+        **figure("served", task, sum(errors) / len(errors) if errors else None),
         "predictions": len({row for _, row in seen.rows}),
         "joined": len(seen.labelled),
         "unmatched": len(seen.unmatched),
@@ -66,7 +70,8 @@ def _data_alarm(seen: Observed) -> dict[str, Any] | None:
     return {"row": seen.row_at(first.window.end - 1), "features": sorted(filter(None, features))}
 
 
-def served_accuracy(seen: Observed) -> float | None:
-    """Of the recorded predictions that have their label."""
-    right = [labelled.is_right for labelled in seen.labelled.values()]
-    return round(sum(right) / len(right), 4) if right else None
+def figure(whose: str, task: Task, error: float | None) -> dict[str, float | None]:
+    """A mean error by the name and in the form that people know: accuracy, or the error itself."""
+    if task == "regression":
+        return {f"{whose}_mean_absolute_error": None if error is None else round(error, 4)}
+    return {f"{whose}_accuracy": None if error is None else round(1 - error, 4)}

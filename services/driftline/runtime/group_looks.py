@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
@@ -25,6 +25,8 @@ from driftline_schemas.topics import (
 )
 
 SECONDS: Final = 8.0
+AGAIN_SECONDS: Final = 0.1
+UNSETTLED: Final = "NOT_LEADER_FOR_PARTITION"  # a moment after topics were created
 INPUTS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "joiner": (PREDICTIONS, LABELS),
     "monitor": (JOURNAL,),
@@ -101,12 +103,8 @@ class GroupLooks:
         if not tps:
             return {}
         wanted = {TopicPartition(tp.topic, tp.partition): spec for tp in tps}
-        futures = self._admin.list_offsets(wanted, request_timeout=SECONDS)
         try:
-            return {
-                TP(tp.topic, tp.partition): future.result(SECONDS + 1).offset
-                for tp, future in futures.items()
-            }
+            return self._settled_offsets(wanted)
         except KafkaException as error:
             code = error.args[0]
             if code.name() in NO_TOPIC or "No leaders found" in code.str():  # of several topics
@@ -117,6 +115,21 @@ class GroupLooks:
             raise DriftlineError(f"Kafka refused: {code.str()}.") from None
         except TimeoutError:
             raise DriftlineError(f"No broker answers at {self._brokers}.") from None
+
+    def _settled_offsets(self, wanted: dict[TopicPartition, Any]) -> dict[TP, int]:
+        """Asks again while a leader does not know yet that it is one."""
+        give_up = monotonic() + SECONDS
+        while True:
+            futures = self._admin.list_offsets(wanted, request_timeout=SECONDS)
+            try:
+                return {
+                    TP(tp.topic, tp.partition): future.result(SECONDS + 1).offset
+                    for tp, future in futures.items()
+                }
+            except KafkaException as error:
+                if error.args[0].name() != UNSETTLED or monotonic() > give_up:
+                    raise
+            sleep(AGAIN_SECONDS)
 
     def ends(self, tps: Collection[TP]) -> dict[TP, int]:
         """The offset that the next record of each partition will get."""

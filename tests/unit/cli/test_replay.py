@@ -1,6 +1,7 @@
 """Do recorded rows come out in order, in time, and their labels after them?"""
 
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ class RecordingApp:
         self.predictions: list[object] = []
 
     def log_prediction(self, *, model: str, model_version: str, features: Mapping[str, Any],
-                       prediction: object, prediction_id: str) -> str | None:  # fmt: skip
+                       prediction: object, prediction_id: str,
+                       predicted_at: datetime | None) -> str | None:  # fmt: skip
         self.events.append((f"prediction {prediction_id}", round(self._timer.now - 100, 6)))
         self.predictions.append(prediction)
         return prediction_id
