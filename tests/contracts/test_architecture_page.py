@@ -10,7 +10,10 @@ from driftline_schemas.topics import TOPICS
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = [DOCS / "architecture.md", DOCS / "glossary.md", *sorted(DOCS.glob("decisions/*.md"))]
+PAGES = [
+    *(DOCS / f"{name}.md" for name in ("architecture", "glossary", "concepts")),
+    *sorted(DOCS.glob("decisions/*.md")),
+]
 ARCHITECTURE = (DOCS / "architecture.md").read_text()
 GLOSSARY = (DOCS / "glossary.md").read_text()
 SERVICES = ROOT / "services" / "driftline"

@@ -21,6 +21,10 @@ FLAGS: Final = (
 )  # fmt: skip
 SECONDS: Final = 30.0
 TALLEST: Final = 6_000  # pixels of a picture
+BOX: Final = """(() => {
+    const box = document.querySelector('SELECTOR').getBoundingClientRect();
+    return {x: box.x + scrollX, y: box.y + scrollY, width: box.width, height: box.height};
+})()"""
 
 
 def chromium() -> str | None:
@@ -101,9 +105,18 @@ class Tab:
     async def picture(self, file: Path, *, tallest: int = TALLEST) -> None:
         """The whole page, down to so many pixels."""
         size = (await self.call("Page.getLayoutMetrics"))["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"],
-                "height": min(size["height"], tallest), "scale": 1}  # fmt: skip
-        taken = await self.call("Page.captureScreenshot", format="png", clip=clip,
+        await self._capture(file, {**size, "x": 0, "y": 0, "height": min(size["height"], tallest)})
+
+    async def picture_of(self, selector: str, file: Path, *, margin: int = 12) -> None:
+        """One element, with so many pixels around it."""
+        box = await self.evaluate(BOX.replace("SELECTOR", selector))
+        await self._capture(file, {
+            "x": max(box["x"] - margin, 0), "y": max(box["y"] - margin, 0),
+            "width": box["width"] + 2 * margin, "height": box["height"] + 2 * margin,
+        })  # fmt: skip
+
+    async def _capture(self, file: Path, box: dict[str, float]) -> None:
+        taken = await self.call("Page.captureScreenshot", format="png", clip={**box, "scale": 1},
                                 captureBeyondViewport=True)  # fmt: skip
         await asyncio.to_thread(file.write_bytes, b64decode(taken["data"]))
 

@@ -11,8 +11,9 @@ from typing import Final
 from urllib.parse import quote
 
 from tests.page.browser import Tab, browser, chromium
+from tests.page.chapters import whole_story, wide
 from tests.page.serving import serving
-from tests.page.story import EVIL, Story, whole_story, wide
+from tests.page.story import EVIL, Story
 
 SCREENS: Final = {"light": (1_280, False), "dark": (1_280, True), "phone": (390, False),
                   "phone-dark": (390, True)}  # fmt: skip

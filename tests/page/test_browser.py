@@ -7,9 +7,10 @@ from urllib.parse import quote
 import pytest
 
 from tests.page.browser import Tab, browser, chromium
+from tests.page.chapters import whole_story, wide
 from tests.page.screenshots import LOADED, TOO_WIDE, views
 from tests.page.serving import SIGN_IN, serving
-from tests.page.story import END, EVIL, MINUTE, Story, whole_story, wide
+from tests.page.story import END, EVIL, MINUTE, Story
 from tests.unit.core.registry.book import START
 
 PROGRAM = chromium()

@@ -69,7 +69,10 @@ def try_channel(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Send one notification, marked as a test, to slack, pagerduty or webhook."""
+    """Send one notification, marked as a test, to slack, pagerduty or webhook.
+
+    Exit code 1: the channel is not configured, or did not take it.
+    """
     # An HTTP client is heavy, and no other command here needs it.
     from driftline.alerter.channel import Sent
     from driftline.alerter.configured import channels

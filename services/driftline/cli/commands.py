@@ -11,7 +11,9 @@ from driftline_schemas.fields import format_time
 
 
 def commands(
-    command_id: Annotated[str, typer.Argument(metavar="ID")],
+    command_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Of the command, as it was told.")
+    ],
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = False,

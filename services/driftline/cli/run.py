@@ -23,7 +23,10 @@ class Role(StrEnum):
 
 
 def run(role: Annotated[Role, typer.Argument(help="Which service.")]) -> None:
-    """Run a service until SIGTERM. Its settings are the variables DRIFTLINE_..."""
+    """Run a service until SIGTERM. Its settings are the variables DRIFTLINE_...
+
+    Exit code 1: it stopped by itself, for a reason in its log.
+    """
     settings = configuration.load()
     name = f"driftline.{role}.app"
     try:
@@ -36,4 +39,4 @@ def run(role: Annotated[Role, typer.Argument(help="Which service.")]) -> None:
         raise typer.Exit(module.run(settings))
     from driftline.runtime.service import run as run_service
 
-    raise typer.Exit(run_service(module.build(settings), settings))
+    raise typer.Exit(run_service(role, module.build, settings))

@@ -32,7 +32,7 @@ Actor = Annotated[str | None, typer.Option(help="Who (default: this user).")]
 ExpectedSeq = Annotated[
     int | None, typer.Option(help="Only if this fact's deployment still serves.")
 ]
-ModelName = Annotated[str, typer.Argument(metavar="MODEL")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="Its name.")]
 
 
 @dataclass(slots=True)

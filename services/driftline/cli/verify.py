@@ -23,7 +23,10 @@ def verify() -> None:
 
 @app.command()
 def registry(brokers: Brokers = None, prefix: Prefix = None, json: Json = False) -> None:
-    """Compute the chain of facts again, and compare `deployments` with it."""
+    """Compute the chain of facts again, and compare `deployments` with it.
+
+    Exit code 1: the chain is broken, or they differ.
+    """
     settings = reached(brokers, prefix)
     state, count = RegistryState(), 0
     for raw in read_records(settings.brokers, settings.topic_prefix):

@@ -2,7 +2,7 @@
 
 import re
 import socket
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -49,40 +49,67 @@ class Settings(BaseSettings):
     """Settings that several roles share. A secret may come from a file: `..._FILE` names it."""
 
     model_config = SettingsConfigDict(
-        env_prefix="DRIFTLINE_", env_ignore_empty=True, frozen=True, extra="ignore"
-    )
+        env_prefix="DRIFTLINE_", env_ignore_empty=True, frozen=True, extra="ignore",
+        use_attribute_docstrings=True,
+    )  # fmt: skip
 
     # Where things are.
     brokers: str = "127.0.0.1:9092"
+    """Kafka's addresses, `host:port`, separated by commas."""
     redis_url: str = "redis://127.0.0.1:6379/0"
+    """Redis, with its database, and with user and password where it wants them. Joiner, monitor and
+    learner need it, the other roles do without."""
     topic_prefix: str = Field(default="driftline", pattern=r"^[A-Za-z0-9._-]{1,100}$")
-    artifacts_url: str | None = None  # fsspec
-    replication: int = Field(default=1, gt=0)  # copies of each topic
-    min_insync_replicas: int | None = Field(default=None, gt=0)  # default: 2 of 3, 1 of 1
+    """Beginning of the names of topics, consumer groups and keys: one for each installation."""
+    artifacts_url: str | None = None
+    """Where the bytes of models and of files lie: a URL of fsspec, such as `file:///var/driftline`
+    or `s3://bucket/driftline`. Models that learn need it."""
+    replication: int = Field(default=1, gt=0)
+    """Copies of each topic that `driftline topics init` creates."""
+    min_insync_replicas: int | None = Field(default=None, gt=0)
+    """Copies that must have a record before it counts as written. Default: 2 from 3 copies on,
+    else 1."""
 
     # What every process of an installation must agree on; the registry's first fact records it.
-    label_horizon: Duration = timedelta(days=7)  # a label this much later is still joined
-    repeat_window: Duration = timedelta(hours=1)  # a second label within it is a repeat
+    label_horizon: Duration = timedelta(days=7)
+    """A label that comes this much later than its prediction is still joined."""
+    repeat_window: Duration = timedelta(hours=1)
+    """A second label this much later than the first is a repeat, or a correction."""
     pane_seconds: WholeSeconds = 60
-    pane_grace_seconds: WholeSeconds = Field(  # after its end a pane stays open: default one pane
+    """Length of a pane, the bucket of event time in which predictions are counted."""
+    pane_grace_seconds: WholeSeconds = Field(
         default_factory=lambda known: known.get("pane_seconds", 60)
     )
-    bins_lead_seconds: WholeSeconds = 60  # from a spec's fact until its bins count
+    """How long after its end a pane stays open. Default: one pane."""
+    bins_lead_seconds: WholeSeconds = 60
+    """From a specification's fact until its bins count."""
 
     # This process.
-    replica: str = Field(default_factory=socket.gethostname)  # stable name, also the group id
+    replica: str = Field(default_factory=socket.gethostname)
+    """Name of this process among those of its role, the same after a restart; also its static id
+    in the consumer group. Default: the host's name."""
     metrics_host: str = "127.0.0.1"
-    metrics_port: int | None = None  # default: the first free one from 9100 up
+    """Where `/metrics`, `/healthz` and `/readyz` are served."""
+    metrics_port: int | None = None
+    """Their port. Default: the first free one from 9100 up."""
     log_level: str = "info"
-    joiner_memory_seconds: float = Field(default=60.0, ge=0)  # older waiting predictions: Redis
-    joiner_memory_mb: float = Field(default=256.0, ge=0)  # as do the oldest beyond so much
+    """The least severe log lines that are written: debug, info, warning, error or critical."""
+    joiner_memory_seconds: float = Field(default=60.0, ge=0)
+    """Seconds that a prediction waits for its label in memory; then it waits in Redis."""
+    joiner_memory_mb: float = Field(default=256.0, ge=0)
+    """MB of waiting predictions in memory; beyond that the oldest wait in Redis."""
 
     # Channels and secrets.
     api_token: SecretStr | None = None
+    """The token of operators at the API."""
     slack_webhook_url: SecretStr | None = None
+    """A Slack incoming webhook that gets every alert."""
     pagerduty_routing_key: SecretStr | None = None
-    pagerduty_url: SecretStr | None = None  # default: PagerDuty's own
+    """Routing key of a PagerDuty Events API v2 integration that gets every alert."""
+    pagerduty_url: SecretStr | None = None
+    """Where PagerDuty's events go. Default: PagerDuty's own address."""
     webhook_url: SecretStr | None = None
+    """A URL of yours that gets every alert, in the form that Alertmanager sends."""
     api_token_file: Path | None = None
     slack_webhook_url_file: Path | None = None
     pagerduty_routing_key_file: Path | None = None
@@ -92,7 +119,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _read_secret_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return {**values, **_from_files(values, Path.read_text)}
+        return {**values, **secrets_from_files(values, SECRETS, "DRIFTLINE_")}
 
     @property
     def label_horizon_ms(self) -> int:
@@ -108,17 +135,20 @@ class Settings(BaseSettings):
         return self.min_insync_replicas or (2 if self.replication >= 3 else 1)
 
 
-def _from_files(values: dict[str, Any], read: Callable[[Path], str]) -> dict[str, str]:
-    """Secrets that are named by a file and not given themselves."""
+def secrets_from_files(
+    values: Mapping[str, Any], names: Iterable[str], prefix: str
+) -> dict[str, str]:
+    """Secrets of these names that are named by a file and not given themselves. Raises ValueError
+    with the variable (it begins with `prefix`) whose file cannot be read."""
     secrets = {}
-    for name in SECRETS:
+    for name in names:
         file = values.get(f"{name}_file")
         if file and not values.get(name):
             try:
-                secrets[name] = read(Path(file)).strip()
+                secrets[name] = Path(file).read_text().strip()
             except OSError as error:
                 raise ValueError(
-                    f"cannot read DRIFTLINE_{name.upper()}_FILE: {error.strerror}"
+                    f"cannot read {prefix}{name.upper()}_FILE: {error.strerror}"
                 ) from None
     return secrets
 
