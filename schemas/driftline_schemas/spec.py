@@ -19,11 +19,22 @@ from driftline_schemas.limits import MAX_FEATURES
 FeatureKind = Literal["numeric", "categorical", "boolean"]
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Duration = Annotated[str, Field(pattern=r"^[0-9]+(ms|s|m|h|d)$")]  # 250ms, 60s, 12h, 7d
+DURATION_PATTERN: Final = r"^[0-9]{1,9}(ms|s|m|h|d)$"  # 250ms, 60s, 12h, 7d
+Duration = Annotated[str, Field(pattern=DURATION_PATTERN)]
 PREDICTION_SCOPE = "prediction"  # verdicts about the model's own outputs are filed under this name
 FLOOR_METRICS: Final = ("accuracy",)
 FLOOR_LABELS: Final = 10_000  # the monitor remembers each label that a floor looks at
+LEAST_ALPHA: Final = 1e-9
+NO_LABEL: Final = "does not say which column is the label: add `label: ...`"
 RECORDED: Final = "recorded"  # context of validation: a spec that is in force is not refused
+
+
+class SpecFaultError(ValueError):
+    """Parts of a specification that do not go together; `place` is the path to the one to mend."""
+
+    def __init__(self, place: tuple[str | int, ...], sentence: str) -> None:
+        super().__init__(sentence)
+        self.place = place
 
 
 class SpecPart(BaseModel):
@@ -98,6 +109,20 @@ class GateSpec(SpecPart):
     """A pair counts once its prediction is this old: quick labels are not like late ones."""
     block: Duration | None = None
     """Where neighbours are alike: judge means of blocks of this length, at least 20 of them."""
+
+    @model_validator(mode="after")
+    def _can_be_judged_by(self, info: ValidationInfo) -> Self:
+        if info.context == RECORDED:
+            return self
+        if self.min_pairs < 2:
+            raise ValueError("min_pairs must be 2 or more")
+        if self.alpha < LEAST_ALPHA:
+            raise ValueError(f"alpha must be {LEAST_ALPHA:g} or more")
+        if not -1 <= self.least_gain <= 1:
+            raise ValueError("least_gain is a difference of shares, between -1 and 1")
+        if self.block is not None and not self.block.rstrip("mshd").strip("0"):
+            raise ValueError(f"a block of {self.block} must be longer than nothing")
+        return self
 
 
 class ReferenceSpec(SpecPart):
@@ -245,13 +270,17 @@ class ModelSpec(SpecPart):
     def _names_are_unambiguous(self) -> Self:
         names = [feature.name for feature in self.features]
         if PREDICTION_SCOPE in names:
-            raise ValueError(
-                f"a feature may not be called {PREDICTION_SCOPE!r}: verdicts use that name"
+            raise SpecFaultError(
+                ("features", names.index(PREDICTION_SCOPE)),
+                f"a feature may not be called {PREDICTION_SCOPE!r}: verdicts use that name",
             )
         if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"feature {twice[0]!r} is listed twice")
+            second = names.index(twice[0], names.index(twice[0]) + 1)
+            raise SpecFaultError(("features", second), f"feature {twice[0]!r} is listed twice")
         if self.champion is not None and self.champion not in self.pipelines:
-            raise ValueError(f"champion {self.champion!r} is none of the pipelines")
+            raise SpecFaultError(
+                ("champion",), f"champion {self.champion!r} is none of the pipelines"
+            )
         return self
 
     @model_validator(mode="after")
@@ -259,15 +288,15 @@ class ModelSpec(SpecPart):
         for key, made in (("train", self.train), ("warm", self.warm)):
             for name, source in made.items():
                 if name not in self.pipelines:
-                    raise ValueError(f"{key}.{name} is none of the pipelines")
+                    raise SpecFaultError((key, name), f"{key}.{name} is none of the pipelines")
                 if self.label_column(source) is None:
-                    raise ValueError(
-                        f"{key}.{name} does not say which column is the label: add `label: ...`"
-                    )
+                    raise SpecFaultError((key, name), f"{key}.{name} {NO_LABEL}")
         if both := sorted(self.train.keys() & self.warm.keys()):
-            raise ValueError(f"pipeline {both[0]!r} has both train and warm: keep one")
+            raise SpecFaultError(
+                ("warm", both[0]), f"pipeline {both[0]!r} has both train and warm: keep one"
+            )
         if self.test_set is not None and self.label_column(self.test_set) is None:
-            raise ValueError("test_set does not say which column is the label: add `label: ...`")
+            raise SpecFaultError(("test_set",), f"test_set {NO_LABEL}")
         return self
 
     def label_column(self, source: Train | Warm | TestSet) -> str | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from driftline_schemas.codec import decode, encode
 from driftline_schemas.journal import Joined
 from driftline_schemas.predictions import Prediction
 from tests.contracts.strategies import events
-from tests.unit.joiner.worlds import START, prediction
+from tests.unit.joiner.worlds import PREDICTIONS_TP, START, A, prediction, started
 
 HALF = Half(7, START, b"")
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.integers(
@@ -53,3 +54,24 @@ def test_an_apps_own_fields_never_win_over_ours() -> None:
     record = joined(raw)
     assert (record.kind, record.label, record.label_tp) == ("joined", "yes", (3, 9))
     assert orjson.loads(splice(raw, 3, HALF, WaitingLabel("a", "m", 9, START, 1.5)))["label"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("literal", "place"),
+    [("7", 2), ("18446744073709551616", 4), ("-9223372036854775809", 4), ("9" * 5_000, 4),
+     ("18446744073709551615", 2), ("1e30", 2), ("-1e30", 0), ("true", 4), ('"7"', 4), ("null", 3)],
+    ids=str,
+)  # fmt: skip
+async def test_a_feature_counts_in_its_bin_and_an_integer_over_64_bit_as_invalid(
+    literal: str, place: int
+) -> None:
+    if len(literal) > 400 and literal.isdigit():
+        literal = "9" * 300  # orjson refuses what no float can hold: the event is no JSON
+    world = await started()
+    raw = prediction(A).replace(b'"x":0.5', b'"x":' + literal.encode())
+    world.reader.append(PREDICTIONS_TP, raw, timestamp=START)
+    await world.read()
+    world.state.send_counts()
+    ((_, _, *vector),) = world.counts().values()
+    assert vector.index(1) == place
+    assert sum(vector) == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -30,6 +31,9 @@ LABELS_TP = TP(LABELS.full_name(PREFIX), 0)
 START = 1_700_000_000_000
 PANE_SECONDS = 1
 FAR = 10**15
+IDLE = {PREDICTIONS_TP.topic: FAR, LABELS_TP.topic: FAR}
+HORIZON, GRACE = 1_000, 1_000
+DUE = HORIZON + GRACE + 1
 EDGES = (0.0, 1.0)
 BINS_ID = "0123456789abcdef"
 
@@ -41,6 +45,9 @@ def ids_here() -> Iterator[str]:
         if partition_of(f"id-{number}", PREDICTIONS.partitions) == 0:
             yield f"id-{number}"
         number += 1
+
+
+A, B, C = islice(ids_here(), 3)
 
 
 def prediction(id_: str, *, model: str = "m", at: int = START, x: Any = 0.5, **more: Any) -> bytes:
@@ -60,7 +67,7 @@ def label(id_: str, value: Any = "yes", *, model: str = "m") -> bytes:
 class World:
     """What outlives a process, and the process of the moment."""
 
-    horizon: int = 1_000
+    horizon: int = HORIZON
     window: int = 3_000
     overlay: Overlay = field(default_factory=Overlay)
     ordered: bool = False  # apply by append time, as in the product
@@ -170,3 +177,17 @@ class World:
     def _of(self, topic: Any, since: int) -> list[Any]:
         name = topic.full_name(PREFIX)
         return [orjson.loads(r.value) for r in self.outputs.records[since:] if r.topic == name]
+
+
+def write_prediction(world: World, id_: str, at: int, **more: Any) -> int:
+    return world.reader.append(PREDICTIONS_TP, prediction(id_, **more), timestamp=START + at)
+
+
+def write_label(world: World, id_: str, at: int, value: Any = "yes") -> int:
+    return world.reader.append(LABELS_TP, label(id_, value), timestamp=START + at)
+
+
+async def started(**settings: Any) -> World:
+    world = World(**settings)
+    await world.start()
+    return world

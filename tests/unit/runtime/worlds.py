@@ -157,3 +157,12 @@ def stored(world: World, partition: int = 0, topic: str = P) -> list[int]:
     assert world.store is not None
     saved = world.store.states.get(partition)
     return [] if saved is None else [o for name, o in json.loads(saved.payload) if name == topic]
+
+
+async def started(world: World, values: int = 3) -> Keeper[bytes]:
+    """A process that has read so many values."""
+    world.write([b"a"] * values)
+    keeper = world.process()
+    await world.assign(keeper)
+    await world.read(keeper)
+    return keeper

@@ -176,6 +176,16 @@ def test_another_state_hash_is_told() -> None:
     assert "state hash 0000000000000000, the journal gives" in line
 
 
+def test_another_origin_is_told() -> None:
+    place = next(fact.seq for fact in world().book.facts if "origin" in fact.body)
+    facts = resealed(place, lambda body: body["origin"].update(fact=99))
+    report = world().verified(facts=facts)
+
+    assert not report.exact
+    [line] = comparison(report, "versions")
+    assert "its recipe has" in line
+
+
 def test_a_version_that_was_never_registered_is_missing() -> None:
     facts = world().facts
     facts = reseal([*facts[:6], *facts[7:]], lambda _: None)

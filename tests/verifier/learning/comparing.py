@@ -71,7 +71,16 @@ def _differs(version: Version, body: Json) -> str:
     wanted = sha256(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
     if body["version_id"] != wanted:
         return f"version_id {body['version_id']}, its recipe gives {wanted}"
+    if not _is_told(version.recipe["origin"], body):
+        return f"origin {body['origin']}, its recipe has {version.recipe['origin']}"
     return ""
+
+
+def _is_told(origin: Json | None, body: Json) -> bool:
+    """Older releases did not tell the origin, though they made the id of it."""
+    told: Json | None = body.get("origin")
+    made = {name: part for name, part in (origin or {}).items() if part is not None}
+    return told is None or told == made
 
 
 def _absent(result: Comparison, text: str, is_pending: bool) -> None:

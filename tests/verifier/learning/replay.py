@@ -12,7 +12,7 @@ from tests.verifier.learning.lineages import Tally, Version, predicted
 from tests.verifier.learning.plans import Json
 from tests.verifier.learning.retraining import HOUR_MS, RecordedRow
 from tests.verifier.learning.roster import Roster
-from tests.verifier.learning.rows import seen
+from tests.verifier.learning.rows import is_learnable, seen
 from tests.verifier.reading import Record
 from tests.verifier.times import millis
 
@@ -109,7 +109,8 @@ class Replay:
         self.outputs.append((document["prediction"], truth))
         are_numbers = {not isinstance(output, str) for output in self.outputs[-1]}
         is_idle = not (roster.lineages or roster.broken)
-        if roster.contest is None or is_idle or are_numbers != {roster.numeric}:
+        is_judged = are_numbers == {roster.numeric} and is_learnable(truth)
+        if roster.contest is None or is_idle or not is_judged:
             self.counted["joined records that are not judged"] += 1
             return
         self._learn(Example.of(offset, document), roster.contest)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.verifier.learning.plans import Files, Json, Plan
-from tests.verifier.learning.rows import Row, seen
+from tests.verifier.learning.rows import Row, is_learnable, seen
 
 ROWS_PER_MS, MOST_ROWS = 0.2, 1_000
 HOUR_MS = 3_600_000
@@ -87,5 +87,5 @@ class Job:
         return [
             (seen(row.features, self.plan.kinds), row.label)
             for row in sorted(once.values(), key=lambda row: row.offset)
-            if isinstance(row.label, str) != self.plan.numeric
+            if isinstance(row.label, str) != self.plan.numeric and is_learnable(row.label)
         ]

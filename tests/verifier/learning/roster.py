@@ -207,6 +207,11 @@ class Roster:
         version = self.named(version_id)
         if lineage.frozen or version is None:
             return
+        origin = {"version": version_id}
+        for entry in list(self.lineages.values()):
+            if entry.is_copy and entry.origin == origin:  # it left before: the newest again
+                self.lineages[entry.name] = self.lineages.pop(entry.name)
+                return
         name = f"{lineage.name}/archived-{seq}"
         self._enter(lineage.copy_of(version, name, version_id))
         copies = [entry.name for entry in self.lineages.values() if entry.is_copy]

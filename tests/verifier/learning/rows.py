@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 from collections.abc import Iterator, Mapping
-from math import isfinite
 from typing import Any
 
 Features = dict[str, float | str]
@@ -28,9 +27,14 @@ def _value(kind: str, value: Any) -> float | str | None:
         return value if isinstance(value, str) and len(value.encode()) <= 1024 else None
     if kind == "boolean":
         return float(value) if isinstance(value, bool) else None
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value) if -(2**63) <= value < 2**64 else None
-    return value if isinstance(value, float) and isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if is_learnable(value) else None
+
+
+def is_learnable(value: str | float) -> bool:
+    """Whether models learn it: numbers beyond 1e15 are left out, and so are labels."""
+    return isinstance(value, str) or abs(value) <= 1e15
 
 
 def rows_of(

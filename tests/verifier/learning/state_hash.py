@@ -27,7 +27,7 @@ written; <n> is a decimal number, and "exactly" means the class itself, none tha
   class is not type is written as a class, but numbered.
 - An object of river._river_rust: `object;`, W(name), then `native<n>;` and the n parts that
   __reduce_ex__(4) gives after the constructor, an iterator as a new list.
-- A node of River's EBST splitters: `tree;` and a list, in preorder, of the tuples (value,
+- A node of River's EBST splitters: `tree;`, then `[<n>;` and, in preorder, the tuples (value,
   statistics, whether a left child follows, whether a right child follows).
 """
 

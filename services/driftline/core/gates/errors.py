@@ -16,6 +16,11 @@ def class_error(prediction: Output | None, label: Output) -> float:
     return float(prediction != label)
 
 
+def distance(label: float, prediction: float) -> float:
+    """|label - prediction| as float: that of two integers may need more than 64 bit."""
+    return abs(float(label) - float(prediction))
+
+
 @dataclass(slots=True)
 class ErrorScale:
     """Regression: min(1, |y - prediction| / q), q the 95 % quantile (the 190th smallest) of that
@@ -28,7 +33,7 @@ class ErrorScale:
         """Take in a recorded prediction until the scale is fixed."""
         if self.scale is not None:
             return
-        self._first.append(min(abs(label - served), LARGEST))
+        self._first.append(min(distance(label, served), LARGEST))
         if len(self._first) == FIRST:
             self.scale = sorted(self._first)[ceil(SHARE * FIRST) - 1]
             self._first.clear()
@@ -39,8 +44,8 @@ class ErrorScale:
             return None
         if prediction is None or not isfinite(prediction):
             return 1.0
-        distance = abs(label - prediction)
-        return min(1.0, distance / self.scale) if self.scale > 0 else float(distance > 0)
+        far = distance(label, prediction)
+        return min(1.0, far / self.scale) if self.scale > 0 else float(far > 0)
 
     def snapshot(self) -> list[Any]:
         """The state as JSON types."""

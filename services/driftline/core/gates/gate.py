@@ -9,6 +9,7 @@ from math import inf, log, pi, sqrt
 from typing import Final, Literal
 
 Verdict = Literal["promote", "reject", "continue", "no_data"]
+LEAST_ALPHA: Final = 1e-300  # its logarithm must exist, however many tests were begun
 MIN_BLOCKS: Final = 20
 
 
@@ -62,7 +63,7 @@ class Gate:
 
     def judge(self, gains: PairedGains, *, test: int, rivals: int) -> Judgement:
         """The verdict on these pairs, in the `test`-th test of one of `rivals` challengers."""
-        alpha = self.alpha * 6 / (pi * test) ** 2 / rivals
+        alpha = max(self.alpha * 6 / (pi * test) ** 2 / rivals, LEAST_ALPHA)
         if not self._is_enough(gains):
             return Judgement("no_data", gains, inf, alpha)
         half_width = self._half_width(gains, alpha)

@@ -13,6 +13,7 @@ from driftline.core.gates.contest import Contest
 from driftline.core.gates.errors import ErrorScale, class_error
 from driftline.core.gates.gate import Gate
 from driftline.core.gates.pairs import Pair, PairPolicy
+from driftline.core.learning.features import is_learnable
 from driftline.core.learning.labelled import Labelled
 from driftline.core.learning.lineage import AsOf
 from driftline_schemas.fields import Output
@@ -29,7 +30,7 @@ def pairs_of(spec: GateSpec) -> PairPolicy:
     """Which pairs count."""
     return PairPolicy(
         duration_ms(spec.maturity) if spec.maturity else 0,
-        duration_ms(spec.block) if spec.block else None,
+        (duration_ms(spec.block) or None) if spec.block else None,
     )
 
 
@@ -43,12 +44,12 @@ class Bench:
     scale: ErrorScale = field(default_factory=ErrorScale)
 
     def is_conflict(self, record: Joined | Labelled) -> bool:
-        """Whether prediction or label is a number where the task says class, or the reverse."""
-        is_class = self.task != "regression"
-        return (isinstance(record.prediction, str), isinstance(record.label, str)) != (
-            is_class,
-            is_class,
-        )
+        """Whether prediction or label is a number where the task says class, or the reverse; or the
+        label a number that nothing can learn."""
+        prediction, label = record.prediction, record.label
+        if self.task != "regression":
+            return not (isinstance(prediction, str) and isinstance(label, str))
+        return isinstance(prediction, str) or isinstance(label, str) or not is_learnable(label)
 
     def served(self, record: Joined | Labelled) -> tuple[float | None, Opened | Resolved | None]:
         """The error of what was served, None while regression has no scale; and what became of

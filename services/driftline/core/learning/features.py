@@ -2,10 +2,11 @@
 
 The features that the specification names, in the order of their names, each as the one Python type
 of its kind: numbers and truth values as float, categories as str. Anything else is left out: a
-missing value, null, and what the monitor counts as invalid (another type, a number that is not
-finite or beyond 64 bit, a string over 1 KB). Nothing is filled in: a linear model takes a feature
-that is left out as 0, which behind a StandardScaler is its mean; trees send it the way most events
-went; GaussianNB ignores it.
+missing value, null, what the monitor counts as invalid (another type, a number that is not finite
+or beyond 64 bit, a string over 1 KB), and numbers beyond 1e15: their squares and products would
+stop some of River's models for good. Nothing is filled in: a linear model takes a feature that is
+left out as 0, which behind a StandardScaler is its mean; trees send it the way most events went;
+GaussianNB ignores it.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -19,7 +20,7 @@ from driftline_schemas.spec import Feature, FeatureKind
 Features = dict[str, float | str]
 MAX_STRING_BYTES: Final = 1_024
 FLOATS: Final = {float}
-LOWEST, HIGHEST = -(2**63), 2**64 - 1
+LARGEST: Final = 1e15  # of a number that is learned, feature or label
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class FeatureSchema:
             value = get(name)
             # A finite float is what nearly every feature is.
             if type(value) is float and kind == "numeric":
-                if isfinite(value):
+                if -LARGEST <= value <= LARGEST:
                     seen[name] = value
             elif value is not None:
                 _add(seen, name, kind, value)
@@ -76,8 +77,10 @@ class FeatureSchema:
             values: Any = self._numbers(recorded)
         except KeyError:
             return None
-        # One that is not finite makes the sum so; large ones may, and are looked at one by one.
+        # One that is not finite makes the sum so; minimum and maximum may overlook it.
         if {*map(type, values)} != FLOATS or not isfinite(sum(values)):
+            return None
+        if min(values) < -LARGEST or max(values) > LARGEST:
             return None
         return dict(zip(self._names, values, strict=True))
 
@@ -89,8 +92,13 @@ def _add(seen: Features, name: str, kind: FeatureKind, value: object) -> None:
     elif kind == "boolean":
         if isinstance(value, bool):
             seen[name] = float(value)
-    elif isinstance(value, int) and not isinstance(value, bool) and LOWEST <= value <= HIGHEST:
+    elif isinstance(value, int) and not isinstance(value, bool) and is_learnable(value):
         seen[name] = float(value)
+
+
+def is_learnable(number: float) -> bool:
+    """Whether a model may learn it; not NaN either."""
+    return -LARGEST <= number <= LARGEST
 
 
 def _is_short(text: str) -> bool:

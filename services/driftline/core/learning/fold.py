@@ -78,16 +78,15 @@ class LearningFold:
 
     def needs(self, upcoming: Sequence[Upcoming]) -> Iterator[Need]:
         """What the materials must hold before these records are folded in."""
-        controls: dict[str, list[tuple[int, int, Control]]] = {name: [] for name in self.models}
+        told: dict[str, list[tuple[int, int, Learned]]] = {name: [] for name in self.models}
         time = self.time
         for entry in upcoming:
             time = max(time, entry.append_time)
-            if entry.record is not None and not isinstance(entry.record, JOINED):
-                place = (entry.offset, time, entry.record)
-                controls.setdefault(entry.record.model, []).append(place)
-        for name, told in controls.items():
+            if entry.record is not None:
+                told.setdefault(entry.record.model, []).append((entry.offset, time, entry.record))
+        for name, places in told.items():
             model = self.models.get(name) or ModelLearning(name, self.around)
-            yield from model.needs([place for place in told if place[0] >= model.next])
+            yield from model.needs([place for place in places if place[0] >= model.next])
 
     @property
     def is_busy(self) -> bool:

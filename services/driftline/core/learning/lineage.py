@@ -208,6 +208,10 @@ class Lineage:
         self._forget()
         return version
 
+    def go_on_by(self, recipe: Recipe) -> None:
+        """What is learned from now on is by another recipe, which begins with the next record."""
+        self.recipe, self.first = recipe, self.last + 1
+
     def payload(self, version: Version) -> bytes:
         """Bytes of a kept version. Raises KeyError for one that is no longer kept."""
         return self._payloads[version.manifest.sha256]

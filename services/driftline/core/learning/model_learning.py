@@ -83,8 +83,8 @@ class ModelLearning:
 
     def _learned(self, bench: Bench, place: Place, record: Joined | Labelled) -> list[Outcome]:
         contest, roster = bench.contest, self.roster
+        outcomes: list[Outcome] = [*roster.upgraded()]
         error, incident = bench.served(record)
-        outcomes: list[Outcome] = []
         if incident is not None:
             outcomes.append(IncidentStepped(self.model, place.offset, incident))
         made = self._step(bench, place.offset, record, error)
@@ -129,16 +129,17 @@ class ModelLearning:
         if record.seq <= self.seqs.get(record.action, -1):
             return []
         self.seqs[record.action] = record.seq
+        outcomes: list[Outcome] = [*self.roster.upgraded()]
         match record:
             case SpecControl():
-                return self._apply_spec(Place(offset, time, self.labels), record)
+                outcomes += self._apply_spec(Place(offset, time, self.labels), record)
             case DeployedControl():
-                return self._deploy(time, record.body)
+                outcomes += self._deploy(time, record.body)
             case RetrainControl() | ScheduleControl():
                 plan = self.roster.plans.get(record.body.pipeline or "")
                 if plan is not None:
                     self.jobs.ask(plan, offset, time, record)
-        return []
+        return outcomes
 
     def _apply_spec(self, place: Place, record: SpecControl) -> list[Outcome]:
         before = self.roster.body
@@ -200,8 +201,10 @@ class ModelLearning:
 
     # What learns again.
 
-    def needs(self, upcoming: Sequence[tuple[int, int, Control]]) -> Iterator[Need]:
-        """What the materials must hold before these controls (offset, time) are folded in."""
+    def needs(
+        self, upcoming: Sequence[tuple[int, int, Joined | Labelled | Control]]
+    ) -> Iterator[Need]:
+        """What the materials must hold before these records (offset, time) are folded in."""
         yield from self.jobs.needs(upcoming)
         specs = [told.body for _, _, told in upcoming if isinstance(told, SpecControl)]
         going_on = {

@@ -1,7 +1,7 @@
 """Which lineages does a model have under its specification, from their beginning to their end?"""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from driftline.core.learning.entrants import Entrant, archived, superfluous
@@ -41,6 +41,7 @@ class Roster:
     entrants: dict[str, Entrant] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)  # pipelines that ever began
+    _is_upgraded: bool = False  # restored by other code, or elsewhere, than it was saved by
 
     @property
     def fixed_set(self) -> FixedSet | None:
@@ -161,12 +162,49 @@ class Roster:
     def archive(
         self, entrant: Entrant, version: Version, payload: bytes, seq: int, serving: str
     ) -> list[VersionMade]:
-        """Keep what left when deployment `seq` took over; of former champions the newest two."""
+        """Keep what left when deployment `seq` took over; of former champions the newest two. A
+        version that left before is kept already."""
         fork = archived(entrant, version, payload, seq, self.around.codec)
+        if twin := self._archived_as(fork.lineage.shelf.newest.version_id):
+            self.entrants[twin] = self.entrants.pop(twin)  # the newest again
+            return []
         self.entrants[fork.name] = fork
         for name in superfluous(self.entrants, serving):
             del self.entrants[name]
         return [self.registered(fork, fork.lineage.shelf.newest)]
+
+    def _archived_as(self, version_id: str) -> str | None:
+        kept = ((name, e) for name, e in self.entrants.items() if e.is_archived)
+        return next((n for n, e in kept if e.lineage.shelf.newest.version_id == version_id), None)
+
+    def upgraded(self) -> list[VersionMade]:
+        """After an upgrade of the code or its environment, before anything is learned: what was
+        learned so far is a version of the former recipe, and its lineage goes on from that under a
+        recipe that says so."""
+        if not self._is_upgraded:
+            return []
+        self._is_upgraded = False
+        policy, made = self.around.policy, []
+        for entrant in self.entrants.values():
+            lineage = entrant.lineage
+            if not lineage.policy.learns or not self._is_former(lineage.recipe):
+                continue
+            version = lineage.cut_unless_broken()
+            if version is None:
+                continue
+            if version.version_id != entrant.parent:
+                made.append(self.registered(entrant, version))
+            lineage.go_on_by(
+                replace(
+                    lineage.recipe, code=policy.code, environment=policy.environment,
+                    origin={"version": version.version_id},
+                )
+            )  # fmt: skip
+        return made
+
+    def _is_former(self, recipe: Recipe) -> bool:
+        policy = self.around.policy
+        return (recipe.code, recipe.environment) != (policy.code, policy.environment)
 
     def registered(self, entrant: Entrant, version: Version) -> VersionMade:
         """A version to make known."""
@@ -228,6 +266,8 @@ class Roster:
             for row in state["entrants"]:
                 entrant = Entrant.restore(row, policy, around.codec, artifacts)
                 roster.entrants[entrant.name] = entrant
+        recipes = [entrant.lineage.recipe for entrant in roster.entrants.values()]
+        roster._is_upgraded = any(map(roster._is_former, recipes))
         return roster
 
 

@@ -6,10 +6,9 @@ import io
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Final, Protocol, Self
 
-from driftline.core.learning.features import Features, FeatureSchema
+from driftline.core.learning.features import Features, FeatureSchema, is_learnable
 from driftline.core.recorded_values import feature_value, output_value
 from driftline_schemas.fields import Output
 from driftline_schemas.spec import FeatureKind, Task
@@ -102,9 +101,9 @@ class FileRows:
     def _check_labels(self) -> None:
         for number in self.labelled if self.task == "regression" else ():
             label = output_value(self.task, self.table.rows[number][self.label])
-            if isinstance(label, str) or not isfinite(label):
+            if isinstance(label, str) or not is_learnable(label):
                 raise UnusableRowsError(
-                    f"row {number + 1} of the file has a label that is no number"
+                    f"row {number + 1} of the file has a label that is no number up to 1e15"
                 )
 
     def __len__(self) -> int:
@@ -114,6 +113,12 @@ class FileRows:
         fields = self.table.rows[self.labelled[index]]
         recorded = {name: feature_value(kind, fields[place]) for name, kind, place in self.columns}
         return self.schema.canonical(recorded), output_value(self.task, fields[self.label])
+
+
+def _is_of(task: Task, label: Output) -> bool:
+    if isinstance(label, str):
+        return task != "regression"
+    return task == "regression" and is_learnable(label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,7 @@ class JournalRows:
     @classmethod
     def of(cls, recorded: Recorded, schema: FeatureSchema, task: Task) -> Self:
         """Raises UnusableRowsError where there is none."""
-        is_class = task != "regression"
-        rows = [row for row in recorded.rows if isinstance(row[1], str) == is_class]
+        rows = [row for row in recorded.rows if _is_of(task, row[1])]
         if not rows:
             raise UnusableRowsError("that range of the journal has no label of the model")
         return cls(rows, schema)

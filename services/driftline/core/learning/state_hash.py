@@ -6,6 +6,54 @@ uses. Here an object is written as its class and its attributes, a container as 
 float as its eight bytes. Sets and dicts are sorted by what is written for their keys: two runs may
 differ in that order where nothing depends on it. What is met twice is a reference back to the
 first time, so that shared parts and cycles count as such.
+
+The hash is sha256 of `driftline state 1`, a line feed and W(model). W of a value is given by the
+first row that fits; types are exact where not said otherwise, so a subclass is "anything else".
+<n> is a decimal number: the value, or how many bytes, items or attributes follow. A qualified name
+is W of the text "module.qualname".
+
+    value                       W
+    None, True, False           n, t, u
+    int                         i<n>;
+    float                       f, 8 bytes little endian; any NaN as 00 00 00 00 00 00 f8 7f
+    str                         s<n>: and UTF-8, surrogates passed
+    bytes                       b<n>: and the bytes
+    tuple                       (<n>; and W of each item
+    frozenset                   as a set
+    class, function, builtin    name; and the qualified name; a class: one whose class is `type`
+    met before                  &<n>; its number. All values from here down are numbered, from 0,
+                                when W first meets them, before their parts
+    list                        [<n>; and W of each item
+    deque                       deque; W(maxlen), then as a list
+    set                         set<n>; and its keys, sorted by their bytes. A key is one of None
+                                to bytes, written so, or a tuple (subclasses too) of keys
+    dict                        {<n>: and, sorted by the bytes of the keys, each key and W(value)
+    OrderedDict                 ordered; and as a dict, but in its own order
+    Counter                     counter; and as a dict
+    defaultdict                 default; W(default_factory), then as a dict
+    bound method                method; W(__func__.__qualname__), W(__self__)
+    functools.partial           partial; (<n>; with W of func and each argument, keywords as a dict
+    numpy array or scalar       array; W(dtype.str + str(shape)) and its bytes in C order
+    EBSTNode                    tree; [<n>; and the tree's nodes in preorder, each W of the tuple
+                                (att_val, estimator, has left child, has right child)
+    class with a metaclass      name; and the qualified name
+    of river._river_rust        object; the qualified name of its class, native<n>; and W of the n
+                                parts of __reduce_ex__(4) after the first, an iterator as a list
+    anything else               object; the qualified name of its class, <n>; and, sorted by name,
+                                W(name) and W(value) of each attribute that is set, of __dict__
+                                and of the slots of all its classes. But: a Gaussian is without
+                                `_rng`; a random.Random has only `state`, its getstate(); a
+                                subclass of dict, list or set has one more, `<elements>`, a dict
+                                (of a set: a list) of them
+
+"As a dict" and "as a list" give what is written no number of its own; lists and dicts that are made
+on the way (of an iterator, of elements) have theirs. An array of objects, any other key, and
+anything else without attributes that is not of River or Driftline have no hash. For example
+W({"b": x, "a": [x, 1.5]}) with x = [None] is
+
+    {2:s1:a[2;[1;nf........s1:b&2;
+
+where the dots stand for the eight bytes of 1.5, and &2 is x: the dict is 0, the other list 1.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from typing import Any, Final
 
+from driftline.core.gates.errors import distance
+
 LARGEST_ERROR: Final = 1e100  # sums must stay finite, whatever a label says
 Output = str | int | float
 Versions = dict[str, "Tally"]  # by model version
@@ -51,7 +53,7 @@ class Tally:
             self.mixed += times
         else:
             self.numbers += times
-            self._add_error(times * min(abs(label - prediction), LARGEST_ERROR))
+            self._add_error(times * min(distance(label, prediction), LARGEST_ERROR))
 
     def _add_error(self, error: float) -> None:
         # Neumaier's summation: a label of 1e18 that is corrected leaves nothing behind.

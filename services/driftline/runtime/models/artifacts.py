@@ -18,6 +18,7 @@ from driftline.runtime.errors import DriftlineError
 from driftline_schemas.registry import Artifact
 
 FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+MARK: Final = ".driftline"  # lies in each store: without it, nothing is known to be gone
 
 
 class ArtifactError(DriftlineError):
@@ -35,6 +36,7 @@ class ArtifactStore:
     url: str
     _files: Any = field(repr=False)  # fsspec has no types
     _root: str = field(repr=False)
+    _marked: list[bool] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod
     def at(cls, url: str) -> Self:
@@ -50,9 +52,12 @@ class ArtifactStore:
         digest = sha256(payload).hexdigest()
         artifact = self.place(digest, len(payload))
         try:
+            self._mark()
             if not self._has(artifact):
                 self._write(f"{self._root}/{_name(digest)}", payload)
-        except OSError as error:
+        except ArtifactUnavailableError:
+            raise
+        except Exception as error:
             raise ArtifactUnavailableError(_sentence("write", artifact, error)) from error
         return artifact
 
@@ -67,10 +72,12 @@ class ArtifactStore:
             with self._files.open(path, "rb") as file:
                 payload: bytes = file.read(artifact.bytes + 1)
         except FileNotFoundError:
+            if not self._is_marked():
+                raise self._away() from None
             raise ArtifactError(
                 f"artifact {artifact.uri} is gone: rebuild it from the journal"
             ) from None
-        except OSError as error:
+        except Exception as error:  # clients of object stores raise kinds of their own
             raise ArtifactUnavailableError(_sentence("read", artifact, error)) from error
         if len(payload) != artifact.bytes or sha256(payload).hexdigest() != artifact.sha256:
             raise ArtifactError(f"artifact {artifact.uri} is damaged: rebuild it from the journal")
@@ -82,16 +89,38 @@ class ArtifactStore:
             self._files.rm_file(f"{self._root}/{_name(digest)}")
         except FileNotFoundError:
             return
-        except OSError as error:
+        except Exception as error:
             raise ArtifactUnavailableError(f"cannot remove {digest}: {error}") from error
 
     def _has(self, artifact: Artifact) -> bool:
-        """Whether all of it lies there; a shorter file is what a crash left of it."""
+        """Whether it lies there undamaged; what a crash left of it, or decay, is written again."""
         try:
-            info = self._files.info(f"{self._root}/{_name(artifact.sha256)}")
-        except FileNotFoundError:
+            self.get(artifact)
+        except ArtifactUnavailableError:
+            raise
+        except ArtifactError:
             return False
-        return bool(info["size"] == artifact.bytes)
+        return True
+
+    def _mark(self) -> None:
+        """The first bytes of a store bring its mark. A store that had one and has none now is an
+        empty folder where a volume was."""
+        if not self._is_marked():
+            if self._marked:
+                raise self._away()
+            self._write(f"{self._root}/{MARK}", b"Artifacts of Driftline lie here.\n")
+        self._marked[:] = [True]
+
+    def _is_marked(self) -> bool:
+        try:
+            return bool(self._files.exists(f"{self._root}/{MARK}"))
+        except Exception as error:
+            raise ArtifactUnavailableError(f"{self.url} does not answer: {error}") from error
+
+    def _away(self) -> ArtifactUnavailableError:
+        return ArtifactUnavailableError(
+            f"{self.url} is no artifact store ({MARK} is missing): is its volume mounted?"
+        )
 
     def _write(self, path: str, payload: bytes) -> None:
         if isinstance(self._files, LocalFileSystem):
@@ -105,10 +134,11 @@ def _name(digest: str) -> str:
     return f"{digest[:2]}/{digest}"
 
 
-def _sentence(verb: str, artifact: Artifact, error: OSError) -> str:
-    if error.errno in FULL:
+def _sentence(verb: str, artifact: Artifact, error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in FULL:
         return f"the disk is full: artifact {artifact.uri} ({artifact.bytes} bytes) was not written"
-    return f"cannot {verb} artifact {artifact.uri}: {error.strerror or error}"
+    why = error.strerror if isinstance(error, OSError) else None
+    return f"cannot {verb} artifact {artifact.uri}: {why or error or type(error).__name__}"
 
 
 def _write_durably(path: Path, payload: bytes) -> None:

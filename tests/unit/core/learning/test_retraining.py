@@ -9,7 +9,7 @@ from driftline.core.learning.state_hash import state_hash
 from driftline_schemas.control import ScheduleBody, ScheduleControl
 from driftline_schemas.journal import Joined, Mark
 from driftline_schemas.registry import LearningMetric
-from tests.unit.core.learning.test_model_learning import refold, said, versions
+from tests.unit.core.learning.worlds import refold, said, versions
 from tests.world.loop import World, artifact_of
 from tests.world.small import KNOWN_FILE, SOFTMAX, lineages, rows, turned
 from tests.world.small import world as begin

@@ -2,7 +2,8 @@
 
 import pytest
 
-from driftline.demo.segments import KNOWN_ROWS, LAST_ROW, Fault, rows, stream
+from driftline.demo.segments import KNOWN_ROWS, LAST_ROW, rows, segments
+from driftline.demo.stream import Fault
 from tests.unit.core.learning.examples import scaled, sgd
 from tests.world.loop import World
 from tests.world.streams import Played, csv_of, play
@@ -32,7 +33,7 @@ def begin(seed: int) -> World:
 
 def run(seed: int, fault: Fault | None, late: int = 100) -> tuple[World, Played]:
     world = begin(seed)
-    streamed = [(x, y) for _, x, y in stream(rows(), fault)]
+    streamed = [(dict(x), str(y)) for _, x, y in segments().played(fault)]
     return world, play(world, streamed, first=KNOWN_ROWS, late=lambda row: late)
 
 

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import fsspec  # type: ignore[import-untyped]  # ships no types
@@ -37,18 +37,57 @@ def test_what_is_gone_is_said_so(store: ArtifactStore) -> None:
         store.get(gone)
 
 
-def test_damaged_bytes_are_refused_and_shorter_ones_written_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b"a madel", b"a mo", b""])
+def test_damaged_bytes_are_refused_and_written_again(tmp_path: Path, left: bytes) -> None:
     store = ArtifactStore.at(str(tmp_path))
     artifact = store.put(b"a model")
-    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    file.write_bytes(b"a madel")
-    with pytest.raises(ArtifactError, match="damaged"):
-        store.get(artifact)
-    file.write_bytes(b"a mo")
+    file = tmp_path / artifact.sha256[:2] / artifact.sha256
+    file.write_bytes(left)
     with pytest.raises(ArtifactError, match="damaged"):
         store.get(artifact)
     store.put(b"a model")
     assert store.get(artifact) == b"a model"
+
+
+def test_a_volume_that_is_not_mounted_is_away_and_nothing_is_gone(tmp_path: Path) -> None:
+    place, away = tmp_path / "artifacts", tmp_path / "away"
+    store = ArtifactStore.at(str(place))
+    artifact = store.put(b"a model")
+    place.rename(away)
+    place.mkdir()
+    for asked in (store, ArtifactStore.at(str(place))):
+        with pytest.raises(ArtifactUnavailableError, match="is its volume mounted"):
+            asked.get(artifact)
+    with pytest.raises(ArtifactUnavailableError, match="is its volume mounted"):
+        store.put(b"another")
+    place.rmdir()
+    away.rename(place)
+    assert store.get(artifact) == b"a model"
+    store.put(b"another")
+
+
+class ClientError(Exception):
+    """Clients of object stores raise kinds of their own."""
+
+
+@pytest.mark.parametrize("what", ["open", "exists", "rm_file"])
+def test_whatever_a_client_raises_the_store_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    store = ArtifactStore.at(str(tmp_path))
+    artifact = store.put(b"a model")
+
+    def slow_down(*_: object, **__: object) -> None:
+        raise ClientError("503 slow down")
+
+    monkeypatch.setattr(f"fsspec.implementations.local.LocalFileSystem.{what}", slow_down)
+    ask: dict[str, Callable[[], object]] = {
+        "open": lambda: store.get(artifact),
+        "exists": lambda: store.put(b"another"),
+        "rm_file": lambda: store.remove(artifact.sha256),
+    }
+    with pytest.raises(ArtifactUnavailableError, match="503 slow down"):
+        ask[what]()
 
 
 def test_a_full_disk_gives_one_sentence_and_leaves_nothing(
