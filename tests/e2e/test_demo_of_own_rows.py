@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from driftline.demo.stream import LABEL_DELAY
+from tests.marks import long
 
 DATA = Path(__file__).parents[3] / "shared/data/abrupt_insects/abrupt_insects.csv.gz"
 ROWS, KNOWN_ROWS, DRIFT = 2_400, 720, 1_775
 
 pytestmark = [
+    long,
     pytest.mark.integration,
     pytest.mark.skipif(not DATA.exists(), reason="the data set lies beside the checkout only"),
 ]
