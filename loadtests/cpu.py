@@ -1,4 +1,4 @@
-"""CPU seconds of other processes, threads included, as the kernel counts them."""
+"""CPU seconds and memory of other processes, threads included, as the kernel counts them."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -21,3 +21,9 @@ def cpu_seconds(pid: int) -> float:
 def cpu_by_name(pids: Mapping[str, Iterable[int]]) -> dict[str, float]:
     """CPU seconds of named groups of processes, to subtract from each other."""
     return {name: sum(map(cpu_seconds, group)) for name, group in pids.items()}
+
+
+def resident_bytes(pid: int) -> int:
+    """What a process has in memory (RSS). Raises OSError when it is gone or there is no /proc."""
+    pages = Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")

@@ -20,9 +20,12 @@ POOL: Final = 2_000
 REFERENCE_ROWS: Final = 2_000
 
 
-def row(chance: Random) -> dict[str, Any]:
-    """Features of one prediction: 15 numbers and 5 categories of unequal frequency."""
-    features: dict[str, Any] = {name: round(chance.gauss(100, 30), 4) for name in NUMERIC}
+def row(chance: Random, shift: float = 0.0) -> dict[str, Any]:
+    """Features of one prediction: 15 numbers and 5 categories of unequal frequency.
+
+    shift: how much larger the numbers are than those of the reference; their deviation is 30.
+    """
+    features: dict[str, Any] = {name: round(chance.gauss(100, 30) + shift, 4) for name in NUMERIC}
     for name in CATEGORICAL:
         features[name] = PLACES[int(len(PLACES) * chance.random() ** 2)]
     return features
@@ -33,13 +36,14 @@ class Events:
     """Bodies without their id and time; `run` keeps the ids of several runs apart."""
 
     run: int
+    model: str
     tails: list[bytes]  # of predictions: everything after `predicted_at`
 
     @classmethod
-    def made(cls, run: int, seed: int = 0) -> Self:
-        """A pool of distinct bodies."""
+    def made(cls, run: int, model: str = MODEL, *, seed: int = 0, shift: float = 0.0) -> Self:
+        """A pool of distinct bodies; `shift` is that of `row`."""
         chance = Random(seed)
-        return cls(run, [_tail(chance) for _ in range(POOL)])
+        return cls(run, model, [_tail(chance, model, shift) for _ in range(POOL)])
 
     def key(self, pair: int) -> bytes:
         """The prediction id of a pair, in the form of a UUID."""
@@ -55,22 +59,22 @@ class Events:
         label = CLASSES[pair % 3] if pair % 10 else CLASSES[(pair + 1) % 3]
         text = b'{"prediction_id":"%b","model":"%b","label":"%b","labelled_at":"%b"}'
         return text % (
-            self.key(pair), MODEL.encode(), label.encode(), format_time(now).encode(),
+            self.key(pair), self.model.encode(), label.encode(), format_time(now).encode(),
         )  # fmt: skip
 
 
-def _tail(chance: Random) -> bytes:
+def _tail(chance: Random, model: str, shift: float) -> bytes:
     rest = {
-        "model": MODEL,
+        "model": model,
         "model_version": VERSION,
-        "features": row(chance),
+        "features": row(chance, shift),
         "prediction": chance.choice(CLASSES),
     }
     return orjson.dumps(rest)[1:]
 
 
-def write_spec(folder: Path, seed: int = 1) -> Path:
-    """The specification of the model, and its reference rows beside it."""
+def write_spec(folder: Path, model: str = MODEL, seed: int = 1) -> Path:
+    """The specification of a model, and reference rows beside it, for all models the same."""
     chance = Random(seed)
     with (folder / "reference.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*NUMERIC, *CATEGORICAL, "class"])
@@ -79,9 +83,9 @@ def write_spec(folder: Path, seed: int = 1) -> Path:
             writer.writerow({**row(chance), "class": chance.choice(CLASSES)})
     features = [f"  - {{name: {name}, kind: numeric}}" for name in NUMERIC]
     features += [f"  - {{name: {name}, kind: categorical}}" for name in CATEGORICAL]
-    spec = folder / "load.yaml"
+    spec = folder / f"{model}.yaml"
     spec.write_text(
-        f"model: {MODEL}\ntask: multiclass\nfeatures:\n" + "\n".join(features) + "\n"
+        f"model: {model}\ntask: multiclass\nfeatures:\n" + "\n".join(features) + "\n"
         "reference: {file: reference.csv, prediction: class}\n",
         encoding="utf-8",
     )

@@ -1,6 +1,7 @@
 """How far the groups are behind, and what everything has cost, sampled while a run goes on."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from time import monotonic
@@ -9,8 +10,11 @@ from typing import Final, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
-from driftline_schemas.topics import Topic
+from driftline_schemas.topics import JOURNAL, LABELS, PREDICTIONS, Topic, consumer_group
+from loadtests.cpu import cpu_by_name
+from loadtests.installation import Installation, Roles
 
+INPUTS: Final = {"joiner": (PREDICTIONS, LABELS), "monitor": (JOURNAL,)}
 EVERY_SECONDS: Final = 0.25
 ANSWER_SECONDS: Final = 10.0
 
@@ -31,6 +35,10 @@ class GroupLag:
         """The lag at this moment."""
         committed = self._consumer.committed(self._places, timeout=ANSWER_SECONDS)
         return sum(self._end(place) - max(0, place.offset) for place in committed)
+
+    def is_none(self) -> bool:
+        """Everything is committed."""
+        return self.now() == 0
 
     def _end(self, place: TopicPartition) -> int:
         ends = self._consumer.get_watermark_offsets(place, timeout=ANSWER_SECONDS)
@@ -93,6 +101,24 @@ class Watch:
     def _run(self) -> None:
         while not self._ended.wait(EVERY_SECONDS):
             self.look()
+
+
+def watch(made: Installation, roles: Roles) -> Watch:
+    """Looks at the lag of joiners and monitor, and at what servers and roles have cost."""
+    pids = {**made.found.pids, **roles.pids}
+    return Watch({role: _lag_of(made, role) for role in INPUTS}, lambda: cpu_by_name(pids))
+
+
+def wait_until_idle(made: Installation, roles: Roles) -> None:
+    """Until those of joiners and monitor that run have committed all that there is."""
+    for role in [role for role in INPUTS if role in roles.pids]:  # the monitor reads the joiner's
+        with closing(_lag_of(made, role)) as lag:
+            roles.wait(lag.is_none)
+
+
+def _lag_of(made: Installation, role: str) -> GroupLag:
+    group = consumer_group(made.prefix, role)
+    return GroupLag(made.found.brokers, made.prefix, group, INPUTS[role])
 
 
 def first_idle(samples: Sequence[Sample], role: str, after: float) -> Sample | None:

@@ -7,34 +7,32 @@ a record for each label, with no work in between.
 import argparse
 import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from secrets import token_hex
 from statistics import median
-from time import monotonic, sleep
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
-from driftline_schemas.topics import JOURNAL, LABELS, PREDICTIONS, consumer_group
-from loadtests.cpu import cpu_by_name
 from loadtests.events import Events
 from loadtests.feeding import Feeder, only, order
 from loadtests.floor import create_target
-from loadtests.installation import Roles, Servers, real_servers, running_roles, set_up
-from loadtests.lag import GroupLag, Watch
+from loadtests.installation import (
+    Installation,
+    Roles,
+    Servers,
+    installation,
+    real_servers,
+    running,
+)
+from loadtests.lag import Watch, watch
+from loadtests.options import positive, whole
 from loadtests.outcome import halves_in_redis, joined_pairs
 from loadtests.report import Figures, figures, lines, medians
 
 FLOOR_RUNS: Final = 3
-PATIENCE_SECONDS: Final = 600.0
 DEFAULT_DELAY: Final = 10_000
-ALL_THROUGH_REDIS: Final = {
-    "DRIFTLINE_JOINER_MEMORY_SECONDS": "0",
-    "DRIFTLINE_JOINER_MEMORY_MB": "0",
-}
+ALL_THROUGH_REDIS: Final = {"joiner_memory_seconds": "0", "joiner_memory_mb": "0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Load:
     """What to run. delay: pairs between a prediction and its label; rate: pairs a second."""
 
     pairs: int
-    delay: int
+    delay: int = DEFAULT_DELAY
     rate: float | None = None
     joiners: int = 1
     through_redis: bool = False
@@ -50,39 +48,26 @@ class Load:
 
 def measure(found: Servers, load: Load, run: int) -> Figures:
     """One run in an installation of its own."""
-    prefix = f"load-{token_hex(4)}"
-    settings = ALL_THROUGH_REDIS if load.through_redis else {}
-    with tempfile.TemporaryDirectory(prefix="driftline-load-") as name:
-        folder = Path(name)
-        set_up(found, prefix, folder)
-        with running_roles(found, prefix, folder, load.joiners, settings) as roles:
-            watch = _watch(found, prefix, roles)
-            feeder = Feeder(found.brokers, prefix, Events.made(run), load.rate)
-            with watch:
-                feed_seconds = _feed(found, prefix, load, feeder, roles)
-                fed_at = watch.seconds()
-                _wait(lambda: _is_done(watch, fed_at), roles)
-        floor = _floor(found.brokers, prefix, load.pairs)
-        joined = joined_pairs(found.brokers, prefix)
-    return figures(watch.samples, load.pairs, joined, fed_at, feed_seconds, floor)
+    joiner = ALL_THROUGH_REDIS if load.through_redis else {}
+    counts = {"joiner": load.joiners, "monitor": 1}
+    with installation(found) as made:
+        with running(made, counts, joiner=joiner) as roles:
+            feeder = Feeder(found.brokers, made.prefix, Events.made(run), load.rate)
+            with watch(made, roles) as watching:
+                feed_seconds = _feed(made, load, feeder, roles)
+                fed_at = watching.seconds()
+                roles.wait(lambda: _is_done(watching, fed_at))
+        floor = _floor(found.brokers, made.prefix, load.pairs)
+        joined = joined_pairs(found.brokers, made.prefix)
+    return figures(watching.samples, load.pairs, joined, fed_at, feed_seconds, floor)
 
 
-def _watch(found: Servers, prefix: str, roles: Roles) -> Watch:
-    pids = {**found.pids, **roles.pids}
-    topics = {"joiner": (PREDICTIONS, LABELS), "monitor": (JOURNAL,)}
-    lags = {
-        role: GroupLag(found.brokers, prefix, consumer_group(prefix, role), read)
-        for role, read in topics.items()
-    }
-    return Watch(lags, lambda: cpu_by_name(pids))
-
-
-def _feed(found: Servers, prefix: str, load: Load, feeder: Feeder, roles: Roles) -> float:
+def _feed(made: Installation, load: Load, feeder: Feeder, roles: Roles) -> float:
     """Send everything; through Redis, no label before every half waits there."""
     if not load.through_redis:
         return feeder.send(order(load.pairs, load.delay))
     seconds = feeder.send(only("prediction", load.pairs))
-    _wait(lambda: halves_in_redis(found.redis_url, prefix) >= load.pairs, roles)
+    roles.wait(lambda: halves_in_redis(made.found.redis_url, made.prefix) >= load.pairs)
     return seconds + feeder.send(only("label", load.pairs))
 
 
@@ -91,21 +76,17 @@ def _is_done(watch: Watch, fed_at: float) -> bool:
     return last.at >= fed_at and not any(last.lag.values())
 
 
-def _wait(is_over: Callable[[], bool], roles: Roles) -> None:
-    give_up = monotonic() + PATIENCE_SECONDS
-    while not is_over():
-        roles.check()
-        if monotonic() > give_up:
-            raise TimeoutError(f"not done after {PATIENCE_SECONDS:.0f} s")
-        sleep(0.1)
-
-
 def _floor(brokers: str, prefix: str, pairs: int) -> float:
     """CPU seconds of the floor on the very same topics, the median of three."""
     create_target(brokers, prefix)
     command = [sys.executable, "-m", "loadtests.floor", brokers, prefix, str(pairs)]
     found = [subprocess.check_output(command) for _ in range(FLOOR_RUNS)]
     return median(float(orjson.loads(each)["cpu_seconds"]) for each in found)
+
+
+def is_well(result: Mapping[str, Any]) -> bool:
+    """Every pair was joined, and no lag is left."""
+    return bool(result["joined"] == result["pairs"] and not result["lag_left"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -122,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"run {number + 1} of {options.repeat} is done", file=sys.stderr)
     result = medians(runs)
     print(orjson.dumps(result).decode() if options.json else "\n".join(lines(result)))
-    return 0 if all(run.joined == run.pairs and not run.lag_left for run in runs) else 1
+    return 0 if all(is_well(run.as_json()) for run in runs) else 1
 
 
 def _load(options: argparse.Namespace) -> Load:
@@ -134,18 +115,20 @@ def _load(options: argparse.Namespace) -> Load:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m loadtests.pairs", description=__doc__)
-    parser.add_argument("--pairs", type=int, default=100_000)
-    parser.add_argument("--rate", type=float, help="pairs a second (default: flat out)")
-    parser.add_argument("--joiners", type=int, default=1)
+    parser.add_argument("--pairs", type=whole, default=100_000)
+    parser.add_argument("--rate", type=positive, help="pairs a second (default: flat out)")
+    parser.add_argument("--joiners", type=whole, default=1)
     delay = parser.add_mutually_exclusive_group()
     delay.add_argument(
         "--delay-rows", type=int, default=DEFAULT_DELAY, help="pairs until the label"
     )
-    delay.add_argument("--delay-seconds", type=float, help="seconds until the label; needs --rate")
+    delay.add_argument(
+        "--delay-seconds", type=positive, help="seconds until the label; needs --rate"
+    )
     parser.add_argument(
         "--through-redis", action="store_true", help="labels only when every half waits in Redis"
     )
-    parser.add_argument("--repeat", type=int, default=1, help="runs; figures are their medians")
+    parser.add_argument("--repeat", type=whole, default=1, help="runs; figures are their medians")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     return parser
 

@@ -1,7 +1,8 @@
 """Figures of a run, from its samples: rates by wall clock and by CPU second, lag, the floor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import ceil
 from statistics import median
 from typing import Any, Final
 
@@ -99,6 +100,22 @@ def _merged(runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return merged
 
 
+def spread(milliseconds: Collection[float]) -> dict[str, float]:
+    """Median, 99 % quantile (nearest rank) and maximum. Raises ValueError for no values."""
+    if not milliseconds:
+        raise ValueError("nothing was measured")
+    ordered = sorted(milliseconds)
+    ranks = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {name: ordered[ceil(share * len(ordered)) - 1] for name, share in ranks.items()}
+
+
+def told(found: Mapping[str, float]) -> str:
+    """What `spread` found, for people."""
+    return (
+        f"{found['p50']:,.0f} ms (median), {found['p99']:,.0f} (99 %), {found['max']:,.0f} (most)"
+    )
+
+
 def lines(result: Mapping[str, Any]) -> list[str]:
     """The same for people."""
     floor, ratio = result["floor_cpu_us_per_pair"], result["joiner_over_floor"]
@@ -109,10 +126,18 @@ def lines(result: Mapping[str, Any]) -> list[str]:
         "joined": f"{result['joined']:,}, lag left {result['lag_left']:,}",
         "joiner": _role(result["joiner"]),
         "monitor": _role(result["monitor"]),
-        "floor": f"{floor:.1f} us a pair: the joiner costs {ratio:.1f} times as much",
+        "raw aiokafka": (
+            f"{1e6 / floor:,.0f} per CPU second ({floor:.1f} us a pair): the joiner costs"
+            f" {ratio:.1f} times as much"
+        ),
         **{name: f"{cost:.1f} us a pair" for name, cost in costs.items() if cost is not None},
         "lag joiner/monitor": points,
     }
+    return table(rows)
+
+
+def table(rows: Mapping[str, str]) -> list[str]:
+    """Names and what is to be said on them, in two columns."""
     return [f"{name:<18} {text}" for name, text in rows.items()]
 
 

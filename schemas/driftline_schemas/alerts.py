@@ -42,6 +42,8 @@ class Alert(Event):
     """The model."""
     model_version: str
     """What served when it opened."""
+    lineage: str | None = None
+    """The lineage of that version. Default: it is not known to have been deployed."""
     check: Check
     """The question that was asked."""
     scope: str

@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field
 
-from driftline_schemas.fields import Event, Hash, Millis, Name
+from driftline_schemas.fields import Event, Finite, Hash, Millis, Name
 from driftline_schemas.registry import Artifact
 from driftline_schemas.spec import RECORDED, FeatureKind, ModelSpec
 
@@ -23,7 +23,7 @@ class Bins(Event):
 
     kind: FeatureKind
     """Of the feature."""
-    edges: list[float] | None = None
+    edges: list[Finite] | None = None
     """Numeric: bounds between bins, ascending."""
     categories: list[str] | None = None
     """Otherwise: those with a bin of their own."""

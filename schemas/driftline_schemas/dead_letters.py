@@ -1,6 +1,9 @@
 """A refused record with its reason and bytes. Identity: topic, partition, offset."""
 
-from typing import Final, Literal
+from base64 import b64decode
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator
 
 from driftline_schemas.fields import Event, Sha256
 
@@ -9,6 +12,11 @@ Reason = Literal[
     "too_deep", "too_many_features", "misplaced", "poison",
 ]  # fmt: skip
 KEPT_BYTES: Final = 256 * 1024
+
+
+def _readable(value: str) -> str:
+    b64decode(value)  # its error is a ValueError
+    return value
 
 
 class DeadLetter(Event):
@@ -30,7 +38,7 @@ class DeadLetter(Event):
     """Of the service."""
     key: str | None = None
     """The record's own."""
-    value: str | None = None
+    value: Annotated[str, AfterValidator(_readable)] | None = None
     """Its bytes in base64, at most the first 256 KiB."""
     sha256: Sha256
     """Of all its bytes."""

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 NO_TIME: Final = "is no RFC 3339 time with an offset from UTC"
+TOO_FAR: Final = "is a time before year 2 or after year 9999"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ID_PATTERN: Final = r"^[A-Za-z0-9._:-]{1,128}$"
 NAME_PATTERN: Final = r"^[^\x00-\x1f\x7f]{1,128}$"
@@ -51,7 +52,7 @@ def _parsed(text: str) -> int:
     except ValueError:
         raise ValueError(NO_TIME) from None
     if not EARLIEST <= millis <= LATEST:
-        raise ValueError("is a time before year 2 or after year 9999")
+        raise ValueError(TOO_FAR)
     return millis
 
 
@@ -69,7 +70,11 @@ def _second(seconds: int) -> str:
 def _millis(value: object) -> object:
     if isinstance(value, bool):  # an int to Python
         raise ValueError(NO_TIME)
-    return parse_time(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return parse_time(value)
+    if isinstance(value, int | float) and not EARLIEST <= value <= LATEST:
+        raise ValueError(TOO_FAR)
+    return value
 
 
 # An int in Python, RFC 3339 on the wire.

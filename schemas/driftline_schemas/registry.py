@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from driftline_schemas.codec import canonical
-from driftline_schemas.fields import Event, Hash, Id, Millis, Name, Sha256
+from driftline_schemas.codec import canonical, content_hash
+from driftline_schemas.fields import Event, Finite, Hash, Id, Millis, Name, Sha256
 
 Action = Literal[
     "apply_spec", "model_updated", "gate_evaluated", "promote", "rollback", "hold", "lift",
     "accept_drift", "retrain", "installation",
 ]  # fmt: skip
+Count = Annotated[int, Field(ge=0, le=2**53)]  # what every reader of JSON keeps exactly
 
 
 class RegistryCommand(Event):
@@ -31,7 +32,7 @@ class RegistryCommand(Event):
     """Why; kept for ever."""
     not_after: Millis | None = None
     """Refused if it is decided later."""
-    expected_seq: int | None = None
+    expected_seq: Count | None = None
     """Refused unless this fact is still in force."""
     body: dict[str, Any]
     """What the action needs."""
@@ -60,6 +61,8 @@ class Fact(Event):
     """What was decided; `body.why` says why one was refused."""
     body: dict[str, Any]
     """The command's, and what came of it."""
+    command_hash: Hash | None = None
+    """Of what the command asked for: another one may not come under its `command_id`."""
 
 
 class Artifact(Event):
@@ -69,7 +72,7 @@ class Artifact(Event):
     """Where they lie."""
     sha256: Sha256
     """Of the bytes."""
-    bytes: int
+    bytes: Count
     """How many there are."""
 
 
@@ -80,10 +83,30 @@ class TestSetResult(Event):
     """The file."""
     sha256: Sha256
     """Of the file."""
-    value: float
+    value: Finite
     """Accuracy."""
-    floor: float | None = None
+    floor: Finite | None = None
     """The least that is wanted."""
+
+
+class Origin(Event):
+    """What a version knew before its first record of the journal, as its recipe has it: a file, a
+    range of the journal, or the version that it is a fork of."""
+
+    file: Sha256 | None = None
+    """The file's bytes."""
+    label: str | None = None
+    """The file's column that holds the truth."""
+    journal: tuple[int, int] | None = None
+    """First and last journal offset."""
+    passes: int | None = None
+    """How often over the rows."""
+    seed: int | None = None
+    """Of the order of the rows; without one, as they lie."""
+    fact: int | None = None
+    """The fact that asked for it, a retrain's or a schedule's. Without one: the specification."""
+    version: Hash | None = None
+    """The version that it is a fork of."""
 
 
 class ModelUpdated(Event):
@@ -107,8 +130,10 @@ class ModelUpdated(Event):
     """The specification in force. Default: `spec_hash`."""
     seeds: dict[str, int]
     """Of everything that is random, by place."""
+    origin: Origin | None = None
+    """What it knew before those offsets. Without one: nothing."""
     offsets: tuple[int, int]
-    """First and last journal offset that it learned."""
+    """First and last journal offset that it learned; the last is first - 1 for none."""
     state_hash: str
     """Of the state that the recipe gives."""
     artifact: Artifact
@@ -117,7 +142,7 @@ class ModelUpdated(Event):
     """What it was made with: Python, River, numpy, processor."""
     code: str
     """Version of Driftline."""
-    metrics: dict[str, float]
+    metrics: dict[str, Finite]
     """Its figures at that point."""
     test_set: TestSetResult | None = None
     """How it did on the fixed test set."""
@@ -150,19 +175,19 @@ class GateEvaluated(Event):
     """Blocks of them, where the specification has `block`."""
     metric: str
     """What the gain is a difference of."""
-    mean: float
+    mean: Finite
     """Gain: the champion's error less the challenger's."""
-    variance: float
+    variance: Finite
     """Of the gains."""
-    r: float
+    r: Finite
     """Scale of the mixture: the bounds are tightest near n = 500."""
-    alpha: float
+    alpha: Finite
     """What this test may spend."""
-    lower: float
+    lower: Finite
     """The gain is above this, with confidence 1 - alpha."""
-    upper: float
+    upper: Finite
     """The gain is below this, likewise."""
-    least_gain: float
+    least_gain: Finite
     """What the specification asks for."""
     test_set: TestSetResult | None = None
     """How the version did on the fixed test set."""
@@ -184,11 +209,11 @@ class LearningMetric(Event):
     """Journal offset of the last record."""
     labels: int
     """Labels of the model so far."""
-    metrics: dict[str, float]
+    metrics: dict[str, Finite]
     """Figures by name."""
     window: int | None = None
     """Labels that the figures in `..._last_...` are of."""
-    coverage: float | None = None
+    coverage: Finite | None = None
     """Labelled / predicted."""
     verdict: Literal["promote", "reject", "continue", "no_data"] | None = None
     """Of the gate."""
@@ -201,7 +226,7 @@ class Arm(Event):
 
     version_id: str
     """The version."""
-    share: Annotated[float, Field(ge=0, le=1)]
+    share: Annotated[Finite, Field(ge=0, le=1)]
     """Of the traffic."""
     role: Literal["champion", "canary"]
     """Why it serves."""
@@ -233,6 +258,8 @@ class ScorerStatus(Event):
     """A higher one is newer, also after a restart."""
     versions: dict[str, str]
     """What it serves: version by model."""
+    seqs: dict[str, int] | None = None
+    """The newest deployment of each model that it has put into effect, or could not: by `seq`."""
     at: Millis
     """When."""
     signed_off: bool | None = None
@@ -285,6 +312,11 @@ class Checkpoint(Event):
 
 
 GENESIS = "0" * 64
+
+
+def command_hash(command: RegistryCommand) -> str:
+    """Of what is asked for, whoever asks and why. TypeError for a body that is no JSON."""
+    return content_hash([command.action, command.body, command.expected_seq])
 
 
 def fact_hash(fact: dict[str, Any]) -> str:

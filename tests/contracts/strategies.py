@@ -18,6 +18,7 @@ from driftline_schemas.fields import (
     Output,
     Sha256,
 )
+from driftline_schemas.registry import Count
 from driftline_schemas.spec import Feature, ModelSpec
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
@@ -34,6 +35,7 @@ SPECS = st.builds(
 )
 KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Millis, st.integers(EARLIEST, LATEST)),
+    (Count, st.integers(0, 2**53)),
     (Id, st.from_regex(r"[A-Za-z0-9._:-]{1,128}", fullmatch=True)),
     (Name, NAMES),
     (Hash, st.from_regex(r"[0-9a-f]{16}", fullmatch=True)),

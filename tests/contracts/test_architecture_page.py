@@ -96,3 +96,8 @@ def test_the_glossary_fixes_each_word_once() -> None:
 def test_the_glossary_has_a_word_for_each_topic_that_a_service_writes() -> None:
     written = {name for row in rows(section("Services")) for name in quoted(row[2])}
     assert [name for name in written if f"`{name}`" not in GLOSSARY] == []
+
+
+def test_every_decision_is_on_the_page() -> None:
+    decisions = {f"decisions/{path.name}" for path in DOCS.glob("decisions/*.md")}
+    assert set(re.findall(r"\]\((decisions/[^)]+)\)", ARCHITECTURE)) == decisions

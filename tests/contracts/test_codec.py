@@ -9,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from driftline_schemas.codec import UnreadableEvent, canonical, content_hash, decode, encode
 from driftline_schemas.control import BinsControl
@@ -17,6 +18,7 @@ from driftline_schemas.fields import (
     EPOCH,
     LATEST,
     Event,
+    Millis,
     format_time,
     parse_time,
 )
@@ -218,3 +220,11 @@ def test_a_time_may_be_written_in_any_form_of_rfc_3339(text: str, millis: int) -
 def test_anything_else_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match=r"is (no RFC 3339 time|a time before year 2)"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    "value", [LATEST + 1, EARLIEST - 1, 10**17, -(10**30), 1e17, float("nan"), float("-inf"), True]
+)
+def test_a_number_is_no_time_that_could_not_be_written(value: float) -> None:
+    with pytest.raises(ValidationError, match=r"is (no RFC 3339 time|a time before year 2)"):
+        TypeAdapter(Millis).validate_python(value)

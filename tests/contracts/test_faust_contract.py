@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
@@ -37,6 +38,12 @@ SOURCES: dict[str, tuple[Callable[..., Any], str]] = {
     "thread.highwater": (driver.AIOKafkaConsumerThread.highwater, "6f7dbe109ae6807f"),
     "thread._highwaters": (driver.AIOKafkaConsumerThread._highwaters, "a7f4f97d9f32aca2"),
     "thread.earliest_offsets": (driver.AIOKafkaConsumerThread.earliest_offsets, "5d697cd768735af7"),
+    "Consumer._new_consumer_thread": (driver.Consumer._new_consumer_thread, "0870ec53dea75083"),
+    "thread._create_worker_consumer": (
+        driver.AIOKafkaConsumerThread._create_worker_consumer,
+        "c2701bfc3e6f6cad",
+    ),
+    "AIOKafkaConsumer.start": (AIOKafkaConsumer.start, "2f1ba70443327538"),
     "PartitionAssignor._get_copartitioned_groups": (
         PartitionAssignor._get_copartitioned_groups.__func__,  # type: ignore[attr-defined]  # a class method
         "82b7a3764ad596f6",

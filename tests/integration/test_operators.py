@@ -192,6 +192,12 @@ def test_a_dead_letter_is_listed_shown_and_resent_to_where_it_belongs(made: Inst
         for row in sent
     ]  # fmt: skip
     assert {row["origin"] for row in sent} <= lineages(made)
+    assert lines(*choice, "--yes") == [
+        {**{name: row[name] for name in ("place", "origin", "reason")}, "sent": False,
+         "why": "sent again already"}
+        for row in sent
+    ]  # fmt: skip
+    assert "3 stay: sent again already" in invoke(*choice, "--yes").stderr
     sender.send(LABELS, *(label(f"stray-{i}") for i in range(3)))
     give_up = monotonic() + 60
     while True:
@@ -206,6 +212,27 @@ def test_a_dead_letter_is_listed_shown_and_resent_to_where_it_belongs(made: Inst
         "No dead letter lies at 3:999999"
         in invoke("deadletters", "show", "3:999999", code=1).stderr
     )
+
+
+def test_what_is_refused_for_itself_does_not_multiply(made: Installation) -> None:
+    """With --again each run leaves one letter more, not twice as many."""
+    Sender(made).put(LABELS, orjson.dumps({"prediction_id": "many", "model": 7}), "many", 0)
+    choice = ["deadletters", "resend", "--reason", "missing_field", "--service", "joiner", "--yes"]
+    for run in range(4):
+        give_up = monotonic() + 60
+        while len(letters := lines("deadletters", "list", *choice[2:-1])) <= run:
+            assert monotonic() < give_up
+            sleep(0.5)
+        assert len(letters) == run + 1
+        refused = lines(*choice, code=1)
+        assert not any(row["sent"] for row in refused[:-1])
+        assert "add --again" in refused[-1]["error"]
+        sent = [row["place"] for row in lines(*choice, "--again") if row["sent"]]
+        assert len(sent) == 1
+    by_hand = lines("deadletters", "resend", *sent, *sent, "--again", "--dry-run")
+    assert len(by_hand) == 1
+    counted = lines("status", code=None)[0]["dead_letters_last_hour"]
+    assert "unreadable" not in counted
 
 
 def lineages(made: Installation) -> set[str]:

@@ -242,11 +242,13 @@ def test_people_s_commands_are_answered_in_one_sentence(made: Installation) -> N
     assert (back["actor"], back["body"]["held"]) == ("ann", "lr")
     refused = driftline("rollback", "churn", *because, code=1)["error"]
     assert refused.startswith("Refused (fact ")
-    assert "nothing served churn before" in refused
+    assert "no other lineage served churn before sm" in refused
     assert driftline("lift", "churn", *because)["body"]["lifted"] == ["lr"]
     assert driftline("hold", "churn", *because, "--lineage", "lr")["body"]["held"] == "lr"
-    wanted = driftline("retrain", "churn", "lr", *because, "--from", "3..9")
-    assert wanted["body"]["from"] == [3, 9]
+    wanted = driftline("retrain", "churn", "lr", *because, "--from", "0..1")
+    assert wanted["body"]["from"] == [0, 1]
+    beyond = driftline("retrain", "churn", "lr", *because, "--from", "0..99999999", code=1)
+    assert "reaches beyond the journal of churn: its last offset is" in beyond["error"]
     panes = ("--from", "2026-11-25T21:00:02.000Z", "--to", "2026-11-25T21:10:00.000Z")
     accepted = driftline("accept-drift", "churn", *because, *panes)
     assert accepted["body"]["from_pane"] == "2026-11-25T21:00:00.000Z"

@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from confluent_kafka import Producer
 from typer.testing import CliRunner
 
 from driftline.cli.app import app
@@ -20,7 +21,9 @@ from driftline.runtime.command_log import CommandLog
 from driftline.runtime.models.artifacts import ArtifactStore
 from driftline.runtime.registry_log import read_registry
 from driftline.servers import LocalServers
-from driftline_schemas.topics import PREDICTIONS, SCORER_STATUS
+from driftline_schemas.codec import encode
+from driftline_schemas.registry import Arm, Deployment
+from driftline_schemas.topics import DEPLOYMENTS, PREDICTIONS, SCORER_STATUS
 from loadtests.versions import Trainer, spec_body, wire_spec
 from tests.integration.installation import Installation, installation
 from tests.unit.core.registry.book import command
@@ -117,10 +120,20 @@ def statuses(made: Installation) -> list[dict[str, Any]]:
     return made.read(SCORER_STATUS)
 
 
+def forge_deployment(made: Installation, version_id: str) -> None:
+    """One that no fact made, newer than all that will be."""
+    arm = Arm(version_id=version_id, share=1.0, role="champion")
+    forged = Deployment(model="churn", seq=2**63 - 1, arms=[arm], reason="r", actor="nobody")
+    producer = Producer({"bootstrap.servers": made.servers.brokers})
+    producer.produce(DEPLOYMENTS.full_name(made.prefix), encode(forged), "churn", partition=0)
+    assert producer.flush(10) == 0
+
+
 def test_people_promote_and_roll_back_and_every_scorer_confirms(made: Installation) -> None:
     versions = Versions(made)
     with begin(made, "s1") as one, begin(made, "s2") as two:
         assert {versions.ids[ask(client)["model_version"]] for client in (one, two)} == {"sm/v1"}
+        forge_deployment(made, next(iter(versions.ids)))
         up = driftline("promote", "churn", "lr/v1", *BECAUSE)
         assert up["scorers"] == {
             "confirmed": ["s1", "s2"], "pending": [], "silent": [], "complete": True,

@@ -171,8 +171,8 @@ class Story:
         if verdict != "no_data":
             numbers |= {"lower": mean - half, "upper": mean + half, "alpha": 0.01}
         metric = LearningMetric(
-            kind="gate", model=model, pipeline=name, at_offset=n, labels=n, metrics=numbers,
-            verdict=verdict,
+            kind="gate", model=model, pipeline=name, at_offset=test * 1_000_000 + n, labels=n,
+            metrics=numbers, verdict=verdict,
         )  # fmt: skip
         self.take(LEARNING_METRICS, encode(metric))
         return mean - half, mean + half

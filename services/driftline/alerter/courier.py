@@ -90,8 +90,15 @@ class Courier:
             case Retry(reason, header):
                 log.warning("delivery_failed", reason=reason, **self._words(waiting))
                 metrics.DELIVERY_RETRIES.labels(self.channel.name).inc()
-                now = self.clock.now()
-                self.outbox.again(waiting, now, retry_after(header, now))
+                self._try_later(waiting, header)
+
+    def _try_later(self, waiting: Waiting, header: str | None) -> None:
+        now = self.clock.now()
+        asked = retry_after(header, now)
+        self.outbox.again(waiting, now, asked)
+        if asked is not None and waiting.due < asked:
+            seconds = {"asked_s": (asked - now) // 1_000, "granted_s": (waiting.due - now) // 1_000}
+            log.warning("retry_after_shortened", **seconds, **self._words(waiting))
 
     async def _attempt(self, client: httpx.AsyncClient, alert: Alert) -> Outcome:
         try:

@@ -13,7 +13,7 @@ import orjson
 from pydantic import SecretStr
 
 from driftline.alerter.channel import Outcome, Request, Sent, judge_refusal
-from driftline.alerter.text import plain, title
+from driftline.alerter.text import plain, title, version
 from driftline.core.delivery.outbox import CLOSINGS
 from driftline_schemas.alerts import Alert, Cause
 from driftline_schemas.fields import format_time
@@ -59,7 +59,7 @@ def event_of(alert: Alert) -> dict[str, object]:
             "source": plain(alert.model, NAME),
             "severity": alert.severity,
             "timestamp": format_time(alert.at),
-            "component": plain(alert.model_version, NAME) or "unknown",
+            "component": plain(version(alert), NAME) or "unknown",
             "group": plain(alert.scope, NAME),
             "class": alert.check,
             "custom_details": _details(alert),

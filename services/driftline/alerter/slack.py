@@ -14,7 +14,7 @@ import orjson
 from pydantic import SecretStr
 
 from driftline.alerter.channel import Outcome, Request, Sent, judge_refusal
-from driftline.alerter.text import for_slack, number, title
+from driftline.alerter.text import for_slack, number, title, version
 from driftline_schemas.alerts import Alert, Cause
 from driftline_schemas.fields import format_time
 
@@ -79,7 +79,7 @@ def _text(text: str) -> dict[str, object]:
 def _figures(alert: Alert) -> Iterator[str]:
     """At most ten fields: what people look at first."""
     yield f"Severity: {alert.severity}"
-    yield f"Version: {for_slack(alert.model_version, FIELD)}"
+    yield f"Version: {for_slack(version(alert), FIELD)}"
     yield f"Opened: {format_time(alert.opened_at)}"
     yield f"Predictions: {number(alert.n)}"
     measured = {

@@ -66,6 +66,12 @@ def title(alert: Alert) -> str:
     return f"{alert.status.upper()}: {CHECKS[alert.check]}{scope} on {alert.model}"
 
 
+def version(alert: Alert) -> str:
+    """What served when it opened: `frozen (8c09ca19986af4fd)`, or what its app calls it."""
+    known = alert.model_version
+    return f"{alert.lineage} ({known})" if alert.lineage else known
+
+
 def number(value: float) -> str:
     """Four digits are enough for people."""
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"

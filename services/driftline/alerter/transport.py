@@ -4,6 +4,8 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
+from socket import inet_aton
 from typing import Final
 
 import httpx
@@ -14,7 +16,15 @@ from driftline.runtime.errors import DriftlineError
 CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 15.0  # also ends an answer that drips in byte by byte
 MAX_ANSWER_BYTES: Final = 4_096  # what is kept of an answer; the rest is not read
+NOT_PACKED: Final = {"accept-encoding": "identity"}
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+# Where clouds tell their machines secrets, beside the link-local 169.254.169.254.
+METADATA: Final = frozenset(
+    {
+        "metadata.google.internal", "metadata.goog", "metadata", "instance-data",
+        "fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "192.0.0.192", "168.63.129.16",
+    }
+)  # fmt: skip
 
 
 class UnreachableError(Exception):
@@ -31,7 +41,8 @@ class Answer:
 
 
 def check_destination(url: str, setting: str) -> None:
-    """DriftlineError unless it is https, or http to this machine. The URL is not repeated."""
+    """DriftlineError unless it is https, or http to this machine; private networks are common, but
+    no channel is link-local. The URL is not repeated."""
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL:
@@ -39,6 +50,28 @@ def check_destination(url: str, setting: str) -> None:
     safe = parsed.scheme == "https" or (parsed.scheme == "http" and parsed.host in LOOPBACK)
     if not safe or not parsed.host:
         raise DriftlineError(f"{setting} must be an https URL (http only to this machine)")
+    if _is_forbidden(parsed.host.rstrip(".").lower()):
+        raise DriftlineError(f"{setting} leads to a cloud's metadata or a link-local address")
+
+
+def _is_forbidden(host: str) -> bool:
+    address = _address(host)
+    return host in METADATA or (
+        address is not None and (address.is_link_local or str(address) in METADATA)
+    )
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    """As the resolver reads it, which takes `2852039166` and `0xa9fea9fe` too; None for a name."""
+    try:
+        return IPv4Address(inet_aton(host))
+    except OSError:
+        pass
+    try:
+        address = IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return address.ipv4_mapped or address
 
 
 def new_client(url: str) -> httpx.AsyncClient:
@@ -66,11 +99,12 @@ async def post(client: httpx.AsyncClient, request: Request) -> Answer:
 
 
 async def _post(client: httpx.AsyncClient, request: Request) -> Answer:
+    """The answer's bytes as they came: a few of them, inflated, could fill the memory."""
     async with client.stream(
-        "POST", request.url, content=request.body, headers=request.headers
+        "POST", request.url, content=request.body, headers={**request.headers, **NOT_PACKED}
     ) as response:
         body = b""
-        async for chunk in response.aiter_bytes(MAX_ANSWER_BYTES):
+        async for chunk in response.aiter_raw(MAX_ANSWER_BYTES):
             body += chunk
             if len(body) >= MAX_ANSWER_BYTES:
                 break

@@ -99,6 +99,7 @@ def _annotations(alert: Alert) -> dict[str, str]:
         "revision": str(alert.revision),
         "at": format_time(alert.at),
         "opened_by": f"{topic}/{partition}/{offset}",
+        "lineage": plain(alert.lineage or "", NAME),
         "n": str(alert.n),
         "causes": ", ".join(_cause(cause) for cause in alert.cause[:CAUSES]),
         "reason": plain(alert.reason or "", TEXT),

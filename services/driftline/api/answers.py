@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from driftline_schemas.fields import ID_PATTERN, Millis
+from driftline_schemas.registry import Count
 
 CommandId = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 
@@ -25,7 +27,20 @@ class CommandRequest(BaseModel):
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
     actor: Annotated[str, Field(min_length=1, max_length=190)] = "somebody"
     not_after: Millis | None = None
-    expected_seq: int | None = None
+    expected_seq: Count | None = None
+
+    @field_validator("body")
+    @classmethod
+    def _can_be_sent(cls, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            is_whole = orjson.loads(orjson.dumps(body)) == body
+        except TypeError:  # over 64 bits, half a character, or too deep
+            is_whole = False
+        if not is_whole:
+            raise ValueError(
+                "it holds a number or a text that JSON cannot say, or is nested too deeply"
+            )
+        return body
 
 
 class Scorers(BaseModel):

@@ -31,7 +31,7 @@ def application(folds: Folds, commands: Commands, clock: Clock, access: Access) 
         if needed > Role.anyone and request.scope["route"].path != "/v1/openapi.json":
             check_ready(folds, request)
 
-    sessions = Sessions(clock, tuple(access.tokens))
+    sessions = Sessions(clock, access.tokens)
 
     app = FastAPI(
         title="Driftline",

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from driftline.runtime.command_log import CommandLog
+from driftline.runtime.command_log import CommandLog, written
 from driftline_schemas.registry import RegistryCommand
 
 
@@ -12,7 +12,7 @@ class Commands(Protocol):
     """The topic `registry-commands`."""
 
     async def append(self, command: RegistryCommand) -> None:
-        """Returns when it is written; CommandNotSentError otherwise."""
+        """Returns when it is written. CommandUnfitError, or CommandNotSentError."""
 
 
 class KafkaCommands:
@@ -32,4 +32,5 @@ class MemoryCommands:
     commands: list[RegistryCommand] = field(default_factory=list)
 
     async def append(self, command: RegistryCommand) -> None:
+        written(command)
         self.commands.append(command)

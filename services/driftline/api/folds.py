@@ -12,6 +12,7 @@ from driftline.api.history import History
 from driftline.core.fact_chain import BrokenChainError, follow
 from driftline.core.registry.confirmations import Confirmations, confirmations
 from driftline.core.registry.state import RegistryState
+from driftline.runtime import metrics
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
 from driftline_schemas.registry import Deployment, Fact, LearningMetric, ScorerStatus
@@ -28,16 +29,19 @@ from driftline_schemas.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
 
+NewestMetrics = OrderedDict[tuple[str, str], LearningMetric]  # by pipeline and kind
+
 K = TypeVar("K")
 V = TypeVar("V")
 
 FACTS: Final = 10_000  # the newest, for those who ask what became of a command
 VERDICTS_PER_MODEL: Final = 1_000
 RESULTS_PER_MODEL: Final = 10_000  # in those verdicts: a wide model has fewer of them
-MODELS: Final = 1_000  # with verdicts; the one that was judged longest ago goes
+MODELS: Final = 1_000  # with verdicts (or metrics); the one that was judged longest ago goes
 ALERTS_KEPT: Final = 1_000
 SCORERS: Final = 1_000
-METRICS: Final = 1_000  # the newest of each kind, model and pipeline
+METRICS_PER_MODEL: Final = 100  # the newest of each pipeline and kind
+OPEN: Final = ("firing", "worse")
 # Topic -> whether it is read from its start.
 READ: Final[Mapping[Topic, bool]] = {
     REGISTRY: True, DEPLOYMENTS: True, SCORER_STATUS: True, VERDICTS: False, ALERTS: False,
@@ -82,7 +86,7 @@ class Folds:
     verdicts: OrderedDict[str, NewestVerdicts] = field(default_factory=OrderedDict)
     alerts: OrderedDict[str, Alert] = field(default_factory=OrderedDict)
     scorers: OrderedDict[str, ScorerStatus] = field(default_factory=OrderedDict)
-    metrics: OrderedDict[tuple[str, str, str], LearningMetric] = field(default_factory=OrderedDict)
+    metrics: OrderedDict[str, NewestMetrics] = field(default_factory=OrderedDict)
     history: History = field(default_factory=History)
     changes: int = 0  # rises with everything that a page may show
     damage: str | None = None
@@ -116,26 +120,26 @@ class Folds:
 
     def learned(self, model: str) -> list[LearningMetric]:
         """What the learner said last about each pipeline of the model."""
-        return [metric for metric in self.metrics.values() if metric.model == model]
+        return list(self.metrics.get(model, {}).values())
 
     def confirmations(self, model: str, now: int) -> Confirmations:
         """What the scorers say about what is deployed, at `now` (ms)."""
         known = self.registry.models.get(model)
         if known is None or known.deployed is None:
             return Confirmations()
-        version_id = known.deployed.body.version_id
-        return confirmations(self.scorers.values(), model, version_id, now)
+        return confirmations(self.scorers.values(), model, known.deployed.body, now)
 
     def _fact(self, raw: bytes) -> None:
         if self.damage is not None:
             return
         try:
             fact = follow(raw, self.registry.last)
+            self.registry.apply(fact)
         except BrokenChainError as error:
             self.damage = f"the registry is damaged: {error}"
+            metrics.REGISTRY_DAMAGED.set(1)
             log.error("registry_damaged", reason=str(error))
             return
-        self.registry.apply(fact)
         self.history.fact(fact)
         small = {name: part for name, part in fact.body.items() if name != "bins"}
         _newest(self.facts, fact.command_id, fact.model_copy(update={"body": small}), FACTS)
@@ -151,9 +155,7 @@ class Folds:
         elif topic is ALERTS:
             self._alert(decode(Alert, raw))
         elif topic is LEARNING_METRICS:
-            metric = decode(LearningMetric, raw)
-            _newest(self.metrics, (metric.model, metric.pipeline, metric.kind), metric, METRICS)
-            self.history.metric(metric)
+            self._metric(decode(LearningMetric, raw))
         elif raw is not None:
             self._scorer(decode(ScorerStatus, raw))
             return
@@ -166,17 +168,37 @@ class Folds:
         self.history.verdict(verdict)
 
     def _alert(self, alert: Alert) -> None:
+        """Of too many the first that are over go; those that are open only if all are."""
         known = self.alerts.get(alert.alert_id)
-        if known is None or alert.revision >= known.revision:
-            _newest(self.alerts, alert.alert_id, alert, ALERTS_KEPT)
-            self.history.alert(alert)
+        if known is not None and alert.revision < known.revision:
+            return
+        self.alerts[alert.alert_id] = alert
+        self.alerts.move_to_end(alert.alert_id)
+        self.history.alert(alert)
+        while len(self.alerts) > ALERTS_KEPT:
+            over = (name for name, each in self.alerts.items() if each.status not in OPEN)
+            gone = next(over, None) or next(iter(self.alerts))
+            del self.alerts[gone]
+            self.history.forget(gone)
+
+    def _metric(self, metric: LearningMetric) -> None:
+        """A learner that was killed says again what it said last."""
+        of_model = self.metrics.get(metric.model, OrderedDict())
+        about = (metric.pipeline, metric.kind)
+        before = of_model.get(about)
+        if before is not None and metric.at_offset < before.at_offset:
+            return
+        _newest(of_model, about, metric, METRICS_PER_MODEL)
+        _newest(self.metrics, metric.model, of_model, MODELS)
+        if before is None or metric.at_offset > before.at_offset:
+            self.history.metric(metric)
 
     def _scorer(self, status: ScorerStatus) -> None:
         """One that says the same again changes nothing that is shown."""
         before = self.scorers.get(status.scorer_id)
         _newest(self.scorers, status.scorer_id, status, SCORERS)
-        if before is None or (before.versions, before.signed_off) != (
-            status.versions, status.signed_off,
+        if before is None or (before.versions, before.seqs, before.signed_off) != (
+            status.versions, status.seqs, status.signed_off,
         ):  # fmt: skip
             self.changes += 1
 

@@ -1,4 +1,5 @@
-"""What is turned away before any route sees it: strangers, other sites' pages, bodies too large."""
+"""What is turned away before any route sees it: strangers, other sites' pages, bodies too large, a
+crowd."""
 
 import asyncio
 from typing import Any, Final
@@ -10,14 +11,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from driftline.api.roles import Access, Role
 from driftline.api.sessions import Sessions, cookie_of
 from driftline.runtime.http_server import once, with_headers
+from driftline.runtime.loopback import is_own_name
 
 MAX_BODY_BYTES: Final = 1_000_000
 BODY_SECONDS: Final = 10.0
+MAX_STRANGERS_BYTES: Final = 10_000  # of a body before who sends it is known: it signs in
+MOST_REQUESTS: Final = 200  # at the same time, their bodies read
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITE: Final = frozenset({b"same-origin", b"none"})  # `none`: typed in by the person
 JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
 OPEN_PATHS: Final = frozenset({"/sign-in", "/sign-out"})  # and what lies under /static/
-THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 POLICY: Final = (
     b"default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self';"
     b" frame-ancestors 'none'"
@@ -46,6 +49,7 @@ class Gatekeeper:
         self._app = app
         self._access = access
         self._sessions = sessions
+        self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -61,12 +65,19 @@ class Gatekeeper:
                     await _to_sign_in(send, scope)
                     return
                 raise Turned(401, "A bearer token is needed (DRIFTLINE_API_TOKEN).")
-            body = b"" if scope["method"] in SAFE_METHODS else await _body(headers, receive)
+            most = MAX_BODY_BYTES if role else MAX_STRANGERS_BYTES
+            body = b"" if scope["method"] in SAFE_METHODS else await _body(headers, receive, most)
+            if self._running >= MOST_REQUESTS:
+                raise Turned(503, f"{MOST_REQUESTS} requests are running already.")
         except Turned as turned:
             await _answer(send, turned)
             return
         scope.setdefault("state", {})["role"] = role
-        await self._app(scope, once(body, receive), with_headers(send, SECURITY_HEADERS))
+        self._running += 1
+        try:
+            await self._app(scope, once(body, receive), with_headers(send, SECURITY_HEADERS))
+        finally:
+            self._running -= 1
 
     def _role(self, path: str, headers: dict[bytes, bytes]) -> Role | None:
         """By the token; on the page also by the cookie that signing in gave for it."""
@@ -77,8 +88,7 @@ class Gatekeeper:
 
     def _check(self, method: str, path: str, headers: dict[bytes, bytes]) -> None:
         host = headers.get(b"host", b"").decode("latin-1")
-        if not self._access.tokens and _name(host) not in THIS_MACHINE:
-            # A name that somebody else's DNS points here would let his page read us.
+        if not self._access.tokens and not is_own_name(host):
             raise Turned(403, "Without a token only this machine's own names are answered.")
         if method not in SAFE_METHODS:
             _check_site(headers, host)
@@ -109,10 +119,10 @@ def _check_kind(headers: dict[bytes, bytes], wanted: bytes) -> None:
         raise Turned(415, f"The body must be {wanted.decode()}.")
 
 
-async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+async def _body(headers: dict[bytes, bytes], receive: Receive, most: int) -> bytes:
     said = headers.get(b"content-length", b"0")
-    if not said.isdigit() or int(said) > MAX_BODY_BYTES:
-        raise Turned(413, f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
+    if not said.isdigit() or int(said) > most:
+        raise Turned(413, f"A body may have at most {most:,} bytes.")
     body = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -121,8 +131,8 @@ async def _body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
                 if message["type"] != "http.request":
                     raise Turned(400, "The request was broken off.")
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES:
-                    raise Turned(413, f"A body may have at most {MAX_BODY_BYTES:,} bytes.")
+                if len(body) > most:
+                    raise Turned(413, f"A body may have at most {most:,} bytes.")
                 if not message.get("more_body", False):
                     return bytes(body)
     except TimeoutError:
@@ -150,14 +160,6 @@ async def _answer(send: Send, turned: Turned) -> None:
     start: dict[str, Any] = {"type": "http.response.start", "status": turned.status}
     await with_headers(send, SECURITY_HEADERS)({**start, "headers": headers})
     await send({"type": "http.response.body", "body": orjson.dumps({"error": turned.sentence})})
-
-
-def _name(host: str) -> str:
-    """`[::1]:8080` is `::1`; empty for what is no host."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
 
 
 def _netloc(origin: str) -> str:

@@ -23,7 +23,6 @@ CHALLENGERS: Final = 20
 GATE_POINTS: Final = 240  # of each challenger
 DEEDS: Final = 200  # decisions of each model, versions that are merely registered left out
 DEPLOYMENTS: Final = 300
-ALERTS: Final = 1_000
 REVISIONS: Final = 30  # of each alert, beside its first
 OUTCOMES: Final[tuple[Outcome, ...]] = ("drifted", "cannot_evaluate", "not_enough_data", "ok")
 
@@ -118,7 +117,7 @@ class History:
 
     findings: OrderedDict[str, Findings] = field(default_factory=OrderedDict)
     decisions: dict[str, Decisions] = field(default_factory=dict)
-    revisions: OrderedDict[str, deque[Revised]] = field(default_factory=OrderedDict)
+    revisions: dict[str, deque[Revised]] = field(default_factory=dict)  # by alert
     first: dict[str, Revised] = field(default_factory=dict)  # by alert
 
     def of(self, model: str) -> Findings:
@@ -153,9 +152,11 @@ class History:
         elif known[-1].revision == said.revision:
             known.pop()
         known.append(said)
-        while len(self.revisions) > ALERTS:
-            gone, _ = self.revisions.popitem(last=False)
-            del self.first[gone]
+
+    def forget(self, alert_id: str) -> None:
+        """The alert is not known any more."""
+        self.revisions.pop(alert_id, None)
+        self.first.pop(alert_id, None)
 
     def metric(self, metric: LearningMetric) -> None:
         """The gate looked at a challenger."""

@@ -16,19 +16,18 @@ from driftline.api.answers import (
     Scorers,
 )
 from driftline.api.commands import Commands
-from driftline.api.folds import Folds
+from driftline.api.folds import OPEN, Folds
 from driftline.core.registry.models import ModelState
 from driftline.core.registry.rows import model_row, version_row
 from driftline.core.registry.state import model_of
-from driftline.runtime.command_log import CommandNotSentError
+from driftline.runtime.command_log import CommandNotSentError, CommandUnfitError
 from driftline.runtime.ports import Clock
 from driftline_schemas.alerts import Alert
 from driftline_schemas.commands import NOT_AFTER_MS
-from driftline_schemas.registry import Fact, RegistryCommand
+from driftline_schemas.registry import Fact, RegistryCommand, command_hash
 from driftline_schemas.verdicts import Verdict
 
 WAIT_SECONDS: Final = 2.0
-OPEN: Final = ("firing", "worse")
 Limit = Annotated[int, Query(ge=1, le=1_000, description="The newest so many.")]
 
 
@@ -119,7 +118,7 @@ async def carry_out(folds: Folds, commands: Commands, command: RegistryCommand) 
         await _append(commands, command)
         fact = await folds.decided(command.command_id, WAIT_SECONDS)
     if fact is not None and not _is_answer(fact, command):
-        raise HTTPException(422, "This Idempotency-Key belongs to another command.")
+        raise HTTPException(409, "This Idempotency-Key belongs to another command.")
     return fact
 
 
@@ -132,6 +131,8 @@ def refusal(fact: Fact) -> str:
 async def _append(commands: Commands, command: RegistryCommand) -> None:
     try:
         await commands.append(command)
+    except CommandUnfitError as error:
+        raise HTTPException(422, str(error)) from None
     except CommandNotSentError as error:
         raise HTTPException(503, str(error)) from None
 
@@ -149,7 +150,10 @@ def _command(given: CommandRequest, command_id: str, now: int) -> RegistryComman
 
 
 def _is_answer(fact: Fact, command: RegistryCommand) -> bool:
-    """The same id may only come again with the same command: told by its action and model."""
+    """The same id may only come again with the same command. Facts of former releases do not say
+    with which: those are told by their action and model."""
+    if fact.command_hash is not None:
+        return fact.command_hash == command_hash(command)
     if fact.action != command.action:
         return False
     body = command.body.get("spec") if command.action == "apply_spec" else command.body
@@ -167,7 +171,7 @@ def _answer(folds: Folds, fact: Fact, now: int) -> Response:
 
 def _told(folds: Folds, fact: Fact, now: int) -> CommandAnswer:
     moved = fact.outcome == "accepted" and "deployed" in fact.body
-    parts = fact.model_dump(exclude={"previous_hash", "hash"})
+    parts = fact.model_dump(exclude={"previous_hash", "hash", "command_hash"})
     return CommandAnswer.model_validate(
         {**parts, "scorers": _scorers(folds, model_of(fact), now) if moved else None}
     )

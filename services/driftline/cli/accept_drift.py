@@ -7,6 +7,7 @@ import typer
 
 from driftline.cli.console import Brokers, Json, Prefix, reached
 from driftline.cli.errors import CommandError
+from driftline.cli.overview import still_open
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
 from driftline.runtime.settings import Settings
@@ -54,21 +55,22 @@ def accept_drift(
     fact = registry.send("accept_drift", body, actor=actor, reason=reason)
     told = (
         f"{model}: its reference becomes what came from {format_time(first)} to {format_time(end)},"
-        " if that is 200 predictions or more"
+        " if that is 200 predictions or more, and the incident ends at the first clean block"
     )
     tell(fact, told, as_json=json)
 
 
 def _opened(settings: Settings, model: str) -> int:
     """When (ms) the data incident that is open now was opened."""
-    newest: dict[str, Alert] = {}
-    for alert in _events(settings, ALERTS, model, Alert):
-        if alert.model == model and alert.check == "data":
-            newest[alert.alert_id] = alert
-    still = [a.opened_at for a in newest.values() if a.status in ("firing", "worse")]
+    told = [
+        alert
+        for alert in _events(settings, ALERTS, model, Alert)
+        if alert.model == model and alert.check == "data"
+    ]
+    still = still_open(told)
     if not still:
         raise CommandError(f"No data incident of {model} is open: say which panes with --from.")
-    return max(still)
+    return still[-1].opened_at
 
 
 def _judged(settings: Settings, model: str) -> int:

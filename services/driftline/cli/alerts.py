@@ -9,7 +9,17 @@ from typing import Annotated, Any, Final
 import typer
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, Message, TopicPartition
 
-from driftline.cli.console import Brokers, Json, Prefix, note, put, put_json, reached
+from driftline.cli.console import (
+    Brokers,
+    Json,
+    Prefix,
+    note,
+    put,
+    put_json,
+    put_json_line,
+    reached,
+    visible,
+)
 from driftline.cli.errors import CommandError
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.kafka_log import SILENT
@@ -97,7 +107,8 @@ def try_channel(
 def human_line(alert: Alert, now: int) -> str:
     """Status, model, check, summary, age."""
     status = alert.status.upper().ljust(9)
-    return f"{status} {alert.model}  {alert.check}  {alert.summary}  ({age(now - alert.at)} ago)"
+    told = visible(f"{alert.model}  {alert.check}  {alert.summary}")
+    return f"{status} {told}  ({age(now - alert.at)} ago)"
 
 
 def age(milliseconds: int) -> str:
@@ -118,7 +129,7 @@ def _show(message: Message, model: str | None, now: Callable[[], int], *, as_jso
     if model not in (None, alert.model):
         return
     if as_json:
-        typer.echo(encode(alert).decode())
+        put_json_line(encode(alert))
     else:
         put(human_line(alert, now()))
 

@@ -1,6 +1,7 @@
 """The command line: one module per command."""
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from driftline.cli import alerts, deadletters, servers, topics, verify
 from driftline.cli.accept_drift import accept_drift
 from driftline.cli.apply import apply
 from driftline.cli.commands import commands
+from driftline.cli.console import put
 from driftline.cli.doctor import doctor
 from driftline.cli.gate import gate
 from driftline.cli.hold import hold, lift
@@ -35,8 +37,20 @@ app = typer.Typer(
 )
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        put(f"driftline {version('driftline')}")
+        raise typer.Exit
+
+
 @app.callback()
 def driftline(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Say which release this is.", callback=_version, is_eager=True
+        ),
+    ] = False,
     _debug: Annotated[
         bool, typer.Option("--debug", help="Show where an unexpected error came from.")
     ] = False,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-from driftline.cli.errors import CommandError
+from driftline.cli.errors import CommandError, ended
 from driftline.sdk import Driftline
 
 PATIENCE_SECONDS: Final = 20.0  # a scorer that is busy or away is asked again
@@ -28,9 +28,15 @@ class Scorer:
 
     def __post_init__(self) -> None:
         headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
-        self._client = httpx.Client(
-            base_url=self.url, headers=headers, timeout=TIMEOUT_SECONDS, transport=self.transport
-        )
+        try:
+            self._client = httpx.Client(
+                base_url=self.url,
+                headers=headers,
+                timeout=TIMEOUT_SECONDS,
+                transport=self.transport,
+            )
+        except httpx.InvalidURL:
+            raise _no_address(self.url) from None
 
     def predict(self, model: str, prediction_id: str, features: Mapping[str, Any]) -> str:
         """The version that answered. CommandError: it refuses, or does not answer in 20 s."""
@@ -42,20 +48,32 @@ class Scorer:
                 return str(answer["model_version"])
             why = str(answer.get("error"))
             if status not in BUSY or monotonic() > give_up:
-                raise CommandError(f"The scorer at {self.url} did not predict: {why}")
+                raise CommandError(ended(f"The scorer at {self.url} did not predict: {why}"))
             sleep(AGAIN_SECONDS)
 
     def _ask(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Status and answer; one that cannot be reached counts as busy."""
         try:
             answer = self._client.post(path, json=body)
+        except httpx.UnsupportedProtocol:
+            raise _no_address(self.url) from None
         except httpx.TransportError as error:
-            return httpx.codes.SERVICE_UNAVAILABLE, {"error": f"{error!r}"}
+            return httpx.codes.SERVICE_UNAVAILABLE, {"error": _away(error)}
         try:
             said = answer.json()
         except ValueError:
             said = None
         return answer.status_code, said if isinstance(said, dict) else {"error": answer.text[:200]}
+
+
+def _no_address(url: str) -> CommandError:
+    return CommandError(f"{url!r} is no address of a scorer: write it like http://127.0.0.1:8081.")
+
+
+def _away(error: httpx.TransportError) -> str:
+    if isinstance(error, httpx.ConnectError):
+        return "it cannot be reached (is `driftline run scorer` running?)"
+    return "it did not answer in time" if isinstance(error, httpx.TimeoutException) else str(error)
 
 
 @dataclass(slots=True)

@@ -1,19 +1,27 @@
-"""Write results to stdout, everything else to stderr; with --json one JSON object a line."""
+"""Write results to stdout, everything else to stderr; with --json one JSON object a line.
 
-from collections.abc import Callable, Iterator
+What is written holds names and texts that any producer chose. They are shown, never obeyed: not by
+the terminal (escape sequences, the order of writing), not by Rich (markup, `:emoji:`).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from getpass import getuser
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import orjson
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.text import Text
 
 from driftline.runtime import settings as configuration
 from driftline.runtime.first_contact import meet
 from driftline.runtime.settings import Settings
 
+UNSEEN: Final = re.compile(r"[^ -~\w]")  # few enough to ask of each whether it can be seen
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line, for programs.")]
 Brokers = Annotated[
     str | None,
@@ -49,20 +57,63 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}" + ("" if n == 1 else "es" if noun.endswith("s") else "s")
 
 
+def visible(text: str) -> str:
+    """The text on one line, with what cannot be seen written as an escape: `\\x1b`, `\\u202e`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+class VisibleConsole(Console):
+    """A console on which a text is just seen; it may have lines. Rich's own colours are left."""
+
+    def __init__(
+        self, *, stderr: bool = False, soft_wrap: bool = False, width: int | None = None
+    ) -> None:
+        super().__init__(
+            stderr=stderr, soft_wrap=soft_wrap, width=width,
+            highlight=False, markup=False, emoji=False,
+        )  # fmt: skip
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """All that is printed comes through here."""
+        for segment in super().render(renderable, options):
+            lines = segment.text.split("\n")
+            if segment.control or all(map(str.isprintable, lines)):
+                yield segment
+            else:
+                yield Segment("\n".join(map(visible, lines)), segment.style)
+
+
 def put_json(value: dict[str, Any]) -> None:
     """One line of JSON on stdout."""
-    typer.echo(orjson.dumps(value).decode())
+    put_json_line(orjson.dumps(value))
+
+
+def put_json_line(line: bytes) -> None:
+    """The same of what is JSON already; a reader gets the very characters, a terminal does not."""
+    typer.echo(UNSEEN.sub(_escaped, line.decode()))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
+    if character.isprintable():
+        return character
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
 
 
 def put(text: str) -> None:
     """A line for people on stdout."""
-    Console(highlight=False, soft_wrap=True, markup=False).print(text)
+    VisibleConsole(soft_wrap=True).print(text)
 
 
 def screen() -> Console:
     """The console of stdout for tables; without a terminal it has neither colours nor a limit."""
-    console = Console(highlight=False, markup=False)
-    return console if console.is_terminal else Console(highlight=False, markup=False, width=120)
+    console = VisibleConsole()
+    return console if console.is_terminal else VisibleConsole(width=120)
 
 
 def note(text: str) -> None:
@@ -72,7 +123,7 @@ def note(text: str) -> None:
 
 def notes() -> Console:
     """The console of stderr; Rich obeys NO_COLOR and knows whether it is a terminal."""
-    return Console(stderr=True, highlight=False, soft_wrap=True, markup=False)
+    return VisibleConsole(stderr=True, soft_wrap=True)
 
 
 @contextmanager
@@ -94,5 +145,5 @@ def spinning(what: str) -> Iterator[Callable[[str], None]]:
     if not console.is_terminal:
         yield lambda _what: None
         return
-    with console.status(what) as status:
-        yield status.update
+    with console.status(Text(what)) as status:
+        yield lambda what: status.update(Text(what))

@@ -1,7 +1,7 @@
 """`driftline deadletters list|show|count|resend`: what was refused, why, and send it again."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -20,6 +20,7 @@ from driftline.cli.console import (
     reached,
     screen,
     tracked,
+    visible,
 )
 from driftline.cli.errors import CommandError
 from driftline.cli.letters import (
@@ -31,8 +32,9 @@ from driftline.cli.letters import (
     stretches_since,
     wanted_of,
 )
-from driftline.cli.resending import Refused, Resend, plan
+from driftline.cli.resending import Kept, Resend, plan
 from driftline.cli.resending import resend as send_again
+from driftline.cli.resent import Resent, resent
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.settings import Settings, parse_duration
 from driftline_schemas.fields import format_time, parse_time
@@ -114,7 +116,7 @@ def show(
         ("it names", f"model {letter.model}, producer {letter.producer}"),
         ("it has", f"{told.length:,} bytes{kept}, sha256 {told.sha256}"),
     ):
-        table.add_row(Text(name, "dim"), Text(about))
+        table.add_row(Text(name, "dim"), visible(about))
     screen().print(table)
     more = "" if len(text) <= SHOWN_BYTES else f" ... (`--json` shows all {len(text):,} characters)"
     put(f"\n{text[:SHOWN_BYTES]}{more}" if text else "\n(no value)")
@@ -147,7 +149,7 @@ def count(
         return
     table = _plain("n", *names)
     for key, n in found.most_common():
-        table.add_row(f"{n:,}", *map(Text, key))
+        table.add_row(f"{n:,}", *map(visible, key))
     screen().print(table)
 
 
@@ -163,27 +165,33 @@ def resend(
     since: Since = "24h",  # type: ignore[assignment]  # likewise
     yes: Annotated[bool, typer.Option("--yes", help="Send them.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Also what was sent before, or would be refused again."),
+    ] = False,
     brokers: Brokers = None,
     prefix: Prefix = None,
     json: Json = False,
 ) -> None:
     """Send refused records back to their topic: to the partition where they belong.
 
-    Without places, all that the options select. The header `driftline-resent-from` names the
-    refused record: topic/partition/offset.
+    Without places, all that the options select. What was sent before stays (each is noted in
+    `dead-letters`), as does what was refused for itself, not for its place; --again sends both. The
+    header `driftline-resent-from` names the refused record: topic/partition/offset.
     """
     wanted = wanted_of(reason, topic, model, service)
     if not places and wanted == Wanted():
         raise CommandError("Which ones? Name their places, or choose with --reason, --topic, ...")
     settings = reached(brokers, prefix)
-    chosen: Iterable[Letter] = (
+    chosen = (
         [letter_at(settings, place) for place in places]
         if places
-        else _found(settings, since, wanted)
+        else list(_found(settings, since, wanted))
     )
-    planned, refused = plan(list(chosen), settings.topic_prefix)
+    notes = resent(settings) if chosen else Resent()
+    planned, kept = plan(chosen, settings.topic_prefix, notes, again=again)
     sending = yes and not dry_run
-    _tell_plan(planned, refused, as_json=json, sent=sending)
+    _tell_plan(planned, kept, as_json=json, sent=sending)
     if sending:
         with tracked("letters", len(planned)) as advance:
             send_again(settings, planned, advance)
@@ -191,38 +199,45 @@ def resend(
             put(f"{len(planned):,} records sent.")
     elif planned and not dry_run:
         raise CommandError("Nothing was sent: run it again with --yes if you agree.")
-    if refused:
-        raise CommandError(f"{len(refused)} cannot be sent again.")
+    fates = Counter(each.fate for each in kept)
+    if fates["stuck"]:
+        raise CommandError(f"{fates['stuck']:,} cannot be sent again.")
+    if fates["held"]:
+        raise CommandError(
+            f"{fates['held']:,} stay: add --again once what refused them has been mended."
+        )
 
 
-def _tell_plan(planned: list[Resend], refused: list[Refused], *, as_json: bool, sent: bool) -> None:
+def _tell_plan(planned: list[Resend], kept: list[Kept], *, as_json: bool, sent: bool) -> None:
     if as_json:
-        for line in _plan_lines(planned, refused, sent=sent):
+        for line in _plan_lines(planned, kept, sent=sent):
             put_json(line)
         return
     goes = Counter((each.letter.told.topic, each.letter.told.reason) for each in planned)
     for (topic, reason), n in goes.most_common():
         put(f"  {n:,} {reason} to {topic}")
-    for each in refused:
-        note(f"  {each.letter.place} stays: {each.why}")
+    places: dict[str, list[str]] = {}
+    for stays in kept:
+        places.setdefault(stays.why, []).append(stays.letter.place)
+    for why, those in places.items():
+        who = f"{those[0]} stays" if len(those) == 1 else f"{len(those):,} stay"
+        note(f"  {who}: {visible(why)}")
     if again := sum(each.is_refused_again for each in planned):
         note(f"Note: {again:,} of them hold what was refused for itself, not for its place; the"
              " same version refuses them again.")  # fmt: skip
-    if not planned and not refused:
+    if not planned and not kept:
         put("No dead letter is chosen.")
 
 
-def _plan_lines(
-    planned: list[Resend], refused: list[Refused], *, sent: bool
-) -> Iterator[dict[str, Any]]:
+def _plan_lines(planned: list[Resend], kept: list[Kept], *, sent: bool) -> Iterator[dict[str, Any]]:
     for each in planned:
         letter = each.letter
         yield {"place": letter.place, "origin": letter.origin, "reason": letter.told.reason,
                "topic": letter.told.topic, "partition": each.partition, "sent": sent}  # fmt: skip
-    for refusal in refused:
-        letter = refusal.letter
+    for stays in kept:
+        letter = stays.letter
         yield {"place": letter.place, "origin": letter.origin, "reason": letter.told.reason,
-               "sent": False, "why": refusal.why}  # fmt: skip
+               "sent": False, "why": stays.why}  # fmt: skip
 
 
 def _found(settings: Settings, since: int, wanted: Wanted) -> Iterator[Letter]:
@@ -242,8 +257,8 @@ def _table(found: list[Letter]) -> Table:
     for letter in found:
         told = letter.told
         table.add_row(
-            letter.place, age(now - letter.at), told.reason, short_name(told.topic),
-            Text(letter.model), Text(letter.producer),
+            letter.place, age(now - letter.at), told.reason, visible(short_name(told.topic)),
+            visible(letter.model), visible(letter.producer),
         )  # fmt: skip
     return table
 

@@ -31,6 +31,7 @@ from driftline.cli.console import (
     screen,
     settings_of,
     spinning,
+    visible,
 )
 from driftline.cli.examination import examine
 from driftline_schemas.topics import TOPICS
@@ -77,10 +78,10 @@ def _show(findings: Sequence[Finding], errors: int, warnings: int) -> None:
     for finding in findings:
         severity = Text(finding.severity, STYLES[finding.severity])
         if finding.mend:
-            table.add_row(severity, Text(finding.what))
-            table.add_row("", Text(finding.mend, "dim"))
+            table.add_row(severity, visible(finding.what))
+            table.add_row("", Text(visible(finding.mend), "dim"))
         else:
-            table.add_row(severity, Text(f"{finding.check}: {finding.what}"))
+            table.add_row(severity, visible(f"{finding.check}: {finding.what}"))
     console.print(table)
     verdict = (
         f"{counted(errors, 'error')}, {counted(warnings, 'warning')}."

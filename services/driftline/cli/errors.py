@@ -17,6 +17,11 @@ class Findings(CommandError):  # noqa: N818 - what a check found, not a failure 
         self.faults = faults
 
 
+def ended(sentence: str) -> str:
+    """With a full stop, unless it ends with a mark of its own."""
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
 def close_to(wanted: str, known: list[str]) -> str:
     """`: did you mean ...?` or nothing."""
     matches = get_close_matches(wanted, known, n=1)

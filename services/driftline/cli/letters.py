@@ -63,15 +63,16 @@ class Letter:
     @property
     def model(self) -> str:
         """The model that it names."""
-        return _text(self.body.get("model"))
+        return _said(self.body.get("model")) or UNKNOWN
 
     @property
     def producer(self) -> str:
         """The program that it names: `name version`, or the source of a label."""
         producer = self.body.get("producer")
         if isinstance(producer, dict):
-            return f"{_text(producer.get('name'))} {producer.get('version') or ''}".strip()
-        return _text(self.body.get("source"))
+            name = _said(producer.get("name")) or UNKNOWN
+            return f"{name} {_said(producer.get('version'))}".strip()
+        return _said(self.body.get("source")) or UNKNOWN
 
     @property
     def row(self) -> dict[str, Any]:
@@ -160,5 +161,5 @@ def letter_at(settings: Settings, place: str) -> Letter:
     )
 
 
-def _text(value: object) -> str:
-    return str(value)[:128] if isinstance(value, str) and value else UNKNOWN
+def _said(value: object) -> str:
+    return value[:128] if isinstance(value, str) else ""

@@ -92,6 +92,8 @@ def _dead_letters(settings: Settings, groups: GroupLooks, since: int) -> Counter
     stretches = {tp: (max(first[tp], ends[tp] - MOST_LETTERS), ends[tp]) for tp in tps}
     found: Counter[str] = Counter()
     for message in read_stretches(settings.brokers, stretches):
+        if message.value() is None:
+            continue  # a note that one was sent again
         try:
             found[decode(DeadLetter, message.value()).reason] += 1
         except UnreadableEvent:

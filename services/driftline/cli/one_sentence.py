@@ -5,11 +5,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperGroup
 
 from driftline.cli.console import note, put_json
 from driftline.cli.errors import Findings
 from driftline.cli.extras import missing_extra
+from driftline.core.fact_chain import BrokenChainError
 from driftline.runtime.errors import DriftlineError
 
 
@@ -27,6 +29,14 @@ class OneSentence(TyperGroup):
             _say(error, as_json="--json" in given)
             sys.exit(1)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Wrong usage is told without the words of the library that found it."""
+        try:
+            return super().invoke(ctx)
+        except BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
 
 def _say(error: Exception, *, as_json: bool) -> None:
     if as_json:
@@ -39,6 +49,8 @@ def _say(error: Exception, *, as_json: bool) -> None:
 def _sentence(error: Exception) -> str:
     if isinstance(error, DriftlineError):
         return str(error)
+    if isinstance(error, BrokenChainError):
+        return f"The registry cannot be followed: {error}."
     if isinstance(error, ModuleNotFoundError) and (sentence := missing_extra(error)):
         return sentence
     return f"Unexpected {type(error).__name__}: {error} (--debug shows where)."

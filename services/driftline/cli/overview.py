@@ -12,6 +12,7 @@ from driftline.core.registry.state import RegistryState
 from driftline.runtime.first_contact import BrokerLook
 from driftline.runtime.redis_looks import RedisLook
 from driftline_schemas.alerts import Alert
+from driftline_schemas.control import DeployedBody
 from driftline_schemas.fields import format_time
 from driftline_schemas.registry import ScorerStatus
 
@@ -69,9 +70,9 @@ class Overview:
         """Scorers that did not sign off and are not heard of."""
         return [s for s in self.scorers if not s.signed_off and self.at - s.at > SILENT_MS]
 
-    def confirmed(self, model: str, version_id: str) -> Confirmations:
-        """What the scorers say about the version that should serve."""
-        return confirmations(self.scorers, model, version_id, self.at)
+    def confirmed(self, model: str, deployed: DeployedBody) -> Confirmations:
+        """What the scorers say about what is deployed."""
+        return confirmations(self.scorers, model, deployed, self.at)
 
     def as_json(self) -> dict[str, Any]:
         """All of it, for programs."""

@@ -9,6 +9,7 @@ from driftline.cli.errors import CommandError
 from driftline.cli.registry_view import known_model
 from driftline.cli.rollback import scorers_of, told
 from driftline.cli.sending import Actor, ExpectedSeq, ModelName, Reason, Registry, tell
+from driftline.core.registry.models import ModelState
 
 
 def promote(
@@ -28,7 +29,21 @@ def promote(
         raise CommandError(f"{model} has no version {version!r}: see `driftline versions {model}`.")
     fact = registry.send("promote", {"model": model, "version": version}, actor=actor,
                          reason=reason, expected_seq=expected_seq)  # fmt: skip
-    scorers = scorers_of(settings, model, fact.body["deployed"]["version_id"])
+    version_id = fact.body["deployed"]["version_id"]
+    scorers = scorers_of(settings, model, fact)
     seq = fact.body["deployed"]["deployment_seq"]
     sentence = f"{fact.body['name']} serves as deployment {seq}; {told(scorers)}"
+    if note := goes_on(registry.state.models[model], version_id):
+        sentence += f"; {note}"
     tell(fact, sentence, as_json=json, scorers=scorers)
+
+
+def goes_on(model: ModelState, version_id: str) -> str | None:
+    """What becomes of this version once it serves, where newer ones of its lineage follow."""
+    version = model.versions[version_id]
+    if not model.is_followed(version):
+        return None
+    return (
+        f"newer versions of its lineage {version.lineage} follow by themselves (`follow: true`):"
+        f" `driftline hold {model.name}` keeps this one"
+    )

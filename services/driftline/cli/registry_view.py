@@ -1,6 +1,6 @@
 """The registry as a command sees it: its state, and one model of it."""
 
-from driftline.cli.errors import CommandError, close_to
+from driftline.cli.errors import CommandError, close_to, ended
 from driftline.core.registry.models import ModelState
 from driftline.core.registry.state import RegistryState
 from driftline.runtime.registry_log import iterate_registry
@@ -26,5 +26,5 @@ def known_model(state: RegistryState, name: str) -> ModelState:
     """The model of this name; CommandError with the nearest one otherwise."""
     if name not in state.models:
         hint = close_to(name, list(state.models)) or ": see `driftline models`"
-        raise CommandError(f"No spec of {name!r} is applied{hint}.")
+        raise CommandError(ended(f"No spec of {name!r} is applied{hint}"))
     return state.models[name]

@@ -141,6 +141,11 @@ class Replay:
             self.timer.wait(max(0.0, self._waiting[0][0] - self.timer.elapsed()))
             self._publish_labels(self.timer.elapsed())
 
+    @property
+    def due(self) -> int:
+        """How many labels of published rows are not out yet."""
+        return len(self._waiting)
+
     def some_ids(self, first: int) -> list[str]:
         """The ids of the first and the last of the rows that were published, from row `first`."""
         numbers = {first, first + self.published - 1} if self.published else set()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.progress import (
@@ -32,12 +32,16 @@ from driftline.sdk import Driftline
 MOST_QUEUED: Final = 50_000  # half of the client's queue: it drops what does not fit, we wait
 PATIENCE_SECONDS: Final = 60.0
 ROWS: Final = re.compile(r"(\d+)\s*rows?")
+NUMBER: Final = re.compile(r"[\d.]+")
+INTERRUPTED: Final = 130  # the exit code after Ctrl-C
 
 
 def parse_delay(text: str) -> Delay:
     """`100rows`, or a duration such as `30s`."""
     if rows := ROWS.fullmatch(text.strip()):
         return Delay(rows=int(rows[1]))
+    if number := NUMBER.fullmatch(text.strip()):
+        raise typer.BadParameter(f"of what? Write {number[0]}rows or {number[0]}s")
     try:
         return Delay(seconds=parse_duration(text).total_seconds())
     except ValueError:
@@ -122,10 +126,36 @@ def replay(
             rate=speed or None,
             delay=label_delay,
         )
-        _play(play, client, lambda: _total(file, from_row, to_row))
+        try:
+            _play(play, client, lambda: _total(file, from_row, to_row))
+        except CommandError as error:
+            raise CommandError(f"{error}{_gone_out(play, client, from_row)}") from None
+        except KeyboardInterrupt:
+            _interrupted(f"Interrupted.{_gone_out(play, client, from_row)}", as_json=json)
         left = client.close(PATIENCE_SECONDS)
     used = used_before(settings, before, name, play.some_ids(from_row))
     _tell(play, client, left, monotonic() - started, as_json=json, used=used)
+
+
+def _gone_out(play: Replay, client: Driftline, first: int) -> str:
+    """What a replay did that ended too early; nothing if it did nothing."""
+    left = client.close(PATIENCE_SECONDS)
+    if not play.published:
+        return ""
+    lost = f", {left:,} did not" if left else ""
+    due = f" {play.due:,} of their labels were still due." if play.due else ""
+    return (
+        f" Before that {play.published:,} rows went out: {client.statistics().sent:,} records"
+        f" arrived{lost}.{due} --from-row {first + play.published} goes on after them."
+    )
+
+
+def _interrupted(sentence: str, *, as_json: bool) -> NoReturn:
+    if as_json:
+        put_json({"error": sentence})
+    else:
+        note(sentence)
+    raise typer.Exit(INTERRUPTED)
 
 
 def _app(client: Driftline, scorer: str | None, token: str | None) -> App:

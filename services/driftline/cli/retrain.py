@@ -12,14 +12,18 @@ from driftline.cli.learning_files import put_file
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
 from driftline.core.registry.models import ModelState
+from driftline.runtime.group_looks import GroupLooks
+from driftline.runtime.ports import TP
 from driftline.runtime.settings import Settings
+from driftline_schemas.partitioner import partition_of
 from driftline_schemas.registry import Artifact
 from driftline_schemas.spec import Warm
+from driftline_schemas.topics import JOURNAL
 
 
 def retrain(
     model: ModelName,
-    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE")],
+    pipeline: Annotated[str, typer.Argument(metavar="PIPELINE", help="One of its specification.")],
     reason: Reason,
     source: Annotated[
         str, typer.Option("--from", help="A file, or a range of journal offsets: FIRST..LAST.")
@@ -36,7 +40,9 @@ def retrain(
     known = known_model(registry.state, model)
     body: dict[str, Any] = {"model": model, "pipeline": pipeline, "passes": passes}
     body["from"] = parse_source(source)
-    if isinstance(body["from"], str):
+    if isinstance(body["from"], list):
+        check_range(model, body["from"], journal_end(settings, model))
+    else:
         body["artifact"] = _kept(settings, known, pipeline, Path(source)).model_dump(mode="json")
     fact = registry.send("retrain", body, actor=actor, reason=reason)
     tell(fact, f"{model}/{pipeline} is to learn again from {source}", as_json=json)
@@ -56,6 +62,22 @@ def _kept(settings: Settings, model: ModelState, pipeline: str, file: Path) -> A
             f" `warm: {{{pipeline}: {{file: ..., label: ...}}}}` or a reference with a label."
         )
     return put_file(settings, file, {label, *(feature.name for feature in spec.features)})
+
+
+def check_range(model: str, wanted: list[int], end: int) -> None:
+    """CommandError for a range that reaches beyond the journal, which ends before offset `end`."""
+    first, last = wanted
+    if last >= end:
+        raise CommandError(
+            f"{first}..{last} reaches beyond the journal of {model}"
+            + (f": its last offset is {end - 1}." if end else ", which is empty.")
+        )
+
+
+def journal_end(settings: Settings, model: str) -> int:
+    """The offset that the next record of the model's journal will get."""
+    place = TP(JOURNAL.full_name(settings.topic_prefix), partition_of(model, JOURNAL.partitions))
+    return GroupLooks(settings.brokers, settings.topic_prefix).ends([place])[place]
 
 
 def parse_source(text: str) -> str | list[int]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from driftline.cli.console import Brokers, Json, Prefix, reached
+from driftline.cli.console import Brokers, Json, Prefix, counted, reached
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import Actor, ExpectedSeq, ModelName, Reason, Registry, tell
 from driftline.core.registry.confirmations import Confirmations, confirmations
@@ -14,7 +14,8 @@ from driftline.runtime.clock import SystemClock
 from driftline.runtime.settings import Settings
 from driftline.runtime.topic_tail import read_tail
 from driftline_schemas.codec import UnreadableEvent, decode
-from driftline_schemas.registry import ScorerStatus
+from driftline_schemas.control import DeployedBody
+from driftline_schemas.registry import Fact, ScorerStatus
 from driftline_schemas.topics import SCORER_STATUS
 
 CONFIRM_SECONDS: Final = 2.0
@@ -39,17 +40,18 @@ def rollback(
     known_model(registry.state, model)
     fact = registry.send("rollback", {"model": model, "to": to}, actor=actor, reason=reason,
                          expected_seq=expected_seq)  # fmt: skip
-    scorers = scorers_of(settings, model, fact.body["deployed"]["version_id"])
+    scorers = scorers_of(settings, model, fact)
     sentence = (
         f"{fact.body['name']} serves again, lineage {fact.body['held']} is held; {told(scorers)}"
     )
     tell(fact, sentence, as_json=json, scorers=scorers)
 
 
-def scorers_of(settings: Settings, model: str, version_id: str) -> dict[str, Any]:
-    """What the scorers say, once all confirm or 2 s are over."""
+def scorers_of(settings: Settings, model: str, fact: Fact) -> dict[str, Any]:
+    """What the scorers say of the deployment that a fact made, once all confirm or 2 s are over."""
+    deployed = DeployedBody.model_validate(fact.body["deployed"])
     give_up = monotonic() + CONFIRM_SECONDS
-    while (found := _confirmations(settings, model, version_id)).pending:
+    while (found := _confirmations(settings, model, deployed)).pending:
         if monotonic() > give_up:
             break
         sleep(STEP_SECONDS)
@@ -57,16 +59,19 @@ def scorers_of(settings: Settings, model: str, version_id: str) -> dict[str, Any
 
 
 def told(scorers: dict[str, Any]) -> str:
-    """`2 scorers confirm, 1 pending (scorer-3)`."""
+    """`2 scorers confirm, 1 pending (scorer-3)`; `no scorer is running`."""
+    confirmed = len(scorers["confirmed"])
     missing = [
         f"{len(scorers[state])} {state} ({', '.join(scorers[state])})"
         for state in ("pending", "silent")
         if scorers[state]
     ]
-    return ", ".join([f"{len(scorers['confirmed'])} scorers confirm", *missing])
+    if not confirmed and not missing:
+        return "no scorer is running"
+    return ", ".join([f"{counted(confirmed, 'scorer')} confirm{'s' * (confirmed == 1)}", *missing])
 
 
-def _confirmations(settings: Settings, model: str, version_id: str) -> Confirmations:
+def _confirmations(settings: Settings, model: str, deployed: DeployedBody) -> Confirmations:
     topic = SCORER_STATUS.full_name(settings.topic_prefix)
     newest: dict[str, ScorerStatus] = {}
     for raw in read_tail(settings.brokers, topic, range(SCORER_STATUS.partitions)):
@@ -75,4 +80,4 @@ def _confirmations(settings: Settings, model: str, version_id: str) -> Confirmat
         except UnreadableEvent:
             continue
         newest[status.scorer_id] = status
-    return confirmations(newest.values(), model, version_id, SystemClock().now())
+    return confirmations(newest.values(), model, deployed, SystemClock().now())

@@ -7,12 +7,17 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from driftline.cli.errors import CommandError, close_to
+from driftline.cli.errors import CommandError, close_to, ended
 from driftline_schemas import spec as schema
 from driftline_schemas.codec import content_hash
-from driftline_schemas.spec import ModelSpec
+from driftline_schemas.fields import NAME_PATTERN
+from driftline_schemas.spec import DURATION_PATTERN, ModelSpec, SpecFaultError
 
 MAX_BYTES: Final = 1_000_000
+PATTERNS: Final = {
+    NAME_PATTERN: "a name of 1 to 128 characters",
+    DURATION_PATTERN: "a length of time such as 250ms, 60s, 12h or 7d",
+}
 
 
 def load_spec(path: Path) -> ModelSpec:
@@ -27,14 +32,16 @@ def load_spec(path: Path) -> ModelSpec:
         raise CommandError(f"{path}, line {line}: not YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
         raise CommandError(f"{path}: not YAML: {error}.") from None
+    except RecursionError:
+        raise CommandError(f"{path} is nested deeper than any spec.") from None
     if not isinstance(value, dict):
         raise CommandError(f"{path}, line 1: a spec is a mapping that begins with `model:`.")
     try:
         spec = ModelSpec.model_validate(value)
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
-        line = _line(tree, fault["loc"])
-        raise CommandError(f"{path}, line {line}: {_remedy(fault)}.") from None
+        line = _line(tree, _place(fault))
+        raise CommandError(ended(f"{path}, line {line}: {_remedy(fault)}")) from None
     _check_pipelines(path, tree, spec)
     return spec
 
@@ -64,8 +71,7 @@ def _check_pipelines(path: Path, tree: yaml.Node | None, spec: ModelSpec) -> Non
             build_pipeline(steps, features, spec.task, ("pipelines", name))
         except PipelineRefusedError as error:
             line = _line(tree, error.place)
-            end = "" if str(error).endswith("?") else "."
-            raise CommandError(f"{path}, line {line}: {error}{end}") from None
+            raise CommandError(ended(f"{path}, line {line}: {error}")) from None
 
 
 def _read(path: Path) -> str:
@@ -102,6 +108,11 @@ def _child(node: yaml.Node | None, step: int | str) -> tuple[yaml.Node | None, y
     return None, None
 
 
+def _place(fault: ErrorDetails) -> tuple[int | str, ...]:
+    cause = fault.get("ctx", {}).get("error")
+    return cause.place if isinstance(cause, SpecFaultError) else fault["loc"]
+
+
 def _remedy(fault: ErrorDetails) -> str:
     where = ".".join(str(step) for step in fault["loc"])
     kind, context = fault["type"], fault.get("ctx", {})
@@ -113,6 +124,8 @@ def _remedy(fault: ErrorDetails) -> str:
         return f"{where} must be one of {context['expected']}"
     if kind == "string_type":
         return f"{where} must be a text, put it in quotes"
+    if kind == "string_pattern_mismatch" and context["pattern"] in PATTERNS:
+        return f"{where} must be {PATTERNS[context['pattern']]}"
     if kind == "value_error":
         return f"{where}: {context['error']}" if where else str(context["error"])
     return f"{where}: {fault['msg'][0].lower()}{fault['msg'][1:]}"

@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from driftline.cli.alerts import age
-from driftline.cli.console import counted
+from driftline.cli.console import counted, visible
 from driftline.cli.overview import Overview
 from driftline.cli.role_progress import Progress
 from driftline.core.registry.models import ModelState
@@ -104,10 +104,13 @@ def _incidents(seen: Overview) -> RenderableType:
     for alert in seen.alerts:
         since = f"{age(seen.at - alert.opened_at)}"
         table.add_row(
-            Text(f"  {alert.model}", "red" if alert.severity in ("critical", "error") else ""),
+            Text(
+                f"  {visible(alert.model)}",
+                "red" if alert.severity in ("critical", "error") else "",
+            ),
             alert.check,
             since,
-            alert.summary,
+            visible(alert.summary),
         )
     return table
 
@@ -130,7 +133,7 @@ def _models(seen: Overview) -> RenderableType:
 
 
 def _model(seen: Overview, model: ModelState) -> Iterator[RenderableType]:
-    yield f"  {model.name}"
+    yield f"  {visible(model.name)}"
     yield model.spec.body.spec.task if model.spec else "no spec"
     if model.deployed is None:
         learns = model.spec is not None and model.spec.body.spec.pipelines
@@ -138,9 +141,9 @@ def _model(seen: Overview, model: ModelState) -> Iterator[RenderableType]:
         return
     version = model.versions.get(model.deployed.body.version_id)
     since = age(seen.at - model.deployed.decided.at)
-    scorers = seen.confirmed(model.name, model.deployed.body.version_id)
+    scorers = seen.confirmed(model.name, model.deployed.body)
     told = counted(len(scorers.confirmed), "scorer") if scorers.confirmed else "no scorer says so"
     if scorers.pending:
         told += f", {len(scorers.pending)} on another version"
     name = version.name.removeprefix(f"{model.name}/") if version else "?"
-    yield f"{name} for {since}, {told}"
+    yield f"{visible(name)} for {since}, {told}"

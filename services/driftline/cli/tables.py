@@ -5,12 +5,13 @@ import gzip
 import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
 from driftline.cli.errors import CommandError, close_to
 
-MAX_FIELD: Final = 10_000_000
+MAX_ROW: Final = 10_000_000  # characters; a small .gz may hold a line without an end
 PARQUET: Final = ".parquet"
 
 
@@ -23,7 +24,7 @@ def read_rows(path: Path, columns: Collection[str]) -> Iterator[dict[str, str]]:
     if is_parquet(path):
         return _parquet_rows(path, columns)
     with _faults(path), _open(path) as file:
-        header = next(csv.reader(file), [])
+        _, header = next(_parsed(path, file), (0, []))
     _check_header(path, header, columns)
     return _rows(path, header)
 
@@ -36,7 +37,7 @@ def count_rows(path: Path) -> int:
         with _faults(path):
             return count_of(path)
     with _faults(path), _open(path) as file:
-        return max(0, sum(1 for row in csv.reader(file) if row) - 1)
+        return max(0, sum(1 for _, row in _parsed(path, file) if row) - 1)
 
 
 def stem(path: Path) -> str:
@@ -66,16 +67,46 @@ def _guarded(path: Path, rows: Iterator[dict[str, str]]) -> Iterator[dict[str, s
 
 def _rows(path: Path, header: list[str]) -> Iterator[dict[str, str]]:
     with _faults(path), _open(path) as file:
-        reader = csv.reader(file)
-        next(reader)
-        for row in reader:
+        parsed = _parsed(path, file)
+        next(parsed)
+        for line, row in parsed:
             if not row:
                 continue  # a blank line, often the last
             if len(row) != len(header):
                 raise CommandError(
-                    f"{path}, line {reader.line_num}: {len(row)} fields instead of {len(header)}."
+                    f"{path}, line {line}: {len(row)} fields instead of {len(header)}."
                 )
             yield dict(zip(header, row, strict=True))
+
+
+@dataclass(slots=True)
+class _Lines:
+    """A file's lines, of which one row may take `left` characters before it is refused."""
+
+    path: Path
+    file: IO[str]
+    left: int = MAX_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = self.file.readline(self.left)
+        self.left -= len(line)
+        if not line:
+            raise StopIteration
+        if self.left <= 0:
+            raise CommandError(f"{self.path} has a row of {MAX_ROW:,} characters or more.")
+        return line
+
+
+def _parsed(path: Path, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
+    """Each row with the number of its last line."""
+    lines = _Lines(path, file)
+    reader = csv.reader(lines)
+    for row in reader:
+        lines.left = MAX_ROW
+        yield reader.line_num, row
 
 
 def _check_header(path: Path, header: list[str], columns: Collection[str]) -> None:
@@ -94,7 +125,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _open(path: Path) -> IO[str]:
-    csv.field_size_limit(MAX_FIELD)
+    csv.field_size_limit(MAX_ROW)
     if path.name.endswith(".gz"):
         return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")

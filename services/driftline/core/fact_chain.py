@@ -12,7 +12,8 @@ from driftline_schemas.registry import GENESIS, Action, Fact, fact_hash
 
 
 class BrokenChainError(ValueError):
-    """A fact does not follow from the one before it; the message says which."""
+    """A fact does not follow from the one before it, or nobody can take it in; the message says
+    which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Draft:
     reason: str
     body: Mapping[str, Any]  # as it goes on the wire
     outcome: Literal["accepted", "refused"] = "accepted"
+    command_hash: str | None = None
 
 
 def seal(draft: Draft, previous: Fact | None, at: int) -> tuple[Fact, bytes]:
@@ -40,6 +42,8 @@ def seal(draft: Draft, previous: Fact | None, at: int) -> tuple[Fact, bytes]:
         "outcome": draft.outcome,
         "body": dict(draft.body),
     }
+    if draft.command_hash is not None:
+        wire["command_hash"] = draft.command_hash
     wire["hash"] = fact_hash(wire)
     raw = orjson.dumps(wire)
     return decode(Fact, raw), raw

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import orjson
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from driftline.cli.console import VisibleConsole
 from driftline.demo.stream import Fault, Stream
 from driftline_schemas.alerts import Alert
 from driftline_schemas.registry import Fact
@@ -21,7 +21,7 @@ class Show:
     """Everything goes to stderr; with --json stdout carries the result alone."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self._console = Console(stderr=True, highlight=False)
+        self._console = VisibleConsole(stderr=True)
         self._as_json = as_json
 
     def step(self, sentence: str) -> None:

@@ -15,17 +15,18 @@ from typing import Final
 
 import structlog
 
-from driftline.core.fact_chain import Draft
+from driftline.core.fact_chain import BrokenChainError, Draft
 from driftline.core.registry.consequences import controls_of
 from driftline.core.registry.deciding import decide
 from driftline.core.registry.decision import Decision, Moment
-from driftline.core.registry.schedules import due
-from driftline.core.registry.state import RegistryState
+from driftline.core.registry.schedules import Timetable
+from driftline.core.registry.state import MISFIT, RegistryState, misfit_said
 from driftline.registry.facts import Facts
 from driftline.runtime import metrics
 from driftline.runtime.ports import Clock, Outputs, StoreUnavailableError
 from driftline.runtime.registry_log import RegistryError, RegistryFencedError
 from driftline_schemas.codec import encode
+from driftline_schemas.control import ControlEvent
 from driftline_schemas.partitioner import partition_of
 from driftline_schemas.registry import Fact, RegistryCommand
 from driftline_schemas.topics import JOURNAL
@@ -49,6 +50,7 @@ class Owner:
     failure: RegistryError | None = None
     failed: asyncio.Event = field(default_factory=asyncio.Event)
     _recent: OrderedDict[str, Fact] = field(default_factory=OrderedDict)  # by command_id
+    _timetable: Timetable = field(default_factory=Timetable)
     _runs: dict[tuple[str, str], Fact] = field(default_factory=dict)  # newest of each schedule
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -76,7 +78,7 @@ class Owner:
         """Ask for what is due. StoreUnavailableError as in `handle`."""
         async with self._lock:
             state = self.state or await self._take_over()
-            for draft in list(due(state, self.clock.now())):
+            for draft in self._timetable.due(state, self.clock.now()):
                 fact = await self._append(draft)
                 log.info("schedule_due", seq=fact.seq, **fact.body)
                 self._tell(fact)
@@ -97,6 +99,8 @@ class Owner:
             raise self._fail(RegistryFencedError(FENCED)) from error
         except RegistryError as error:
             raise self._fail(error) from error
+        except BrokenChainError as error:
+            raise self._fail(_damaged(error)) from error
         self.state = state
         for fact in self._still_scheduled(state):
             self._tell(fact)
@@ -107,6 +111,9 @@ class Owner:
             return await self.facts.append(draft)
         except RegistryFencedError as error:
             raise self._fail(RegistryFencedError(FENCED)) from error
+        except BrokenChainError as error:
+            self.state = None
+            raise self._fail(_damaged(error)) from error
         except StoreUnavailableError:
             self.state = None
             raise
@@ -137,13 +144,26 @@ class Owner:
 
     def _tell(self, fact: Fact | None) -> None:
         """Control records go by the ordinary producer: the journal's readers read uncommitted."""
-        for control in controls_of(fact) if fact is not None else ():
+        for control in _controls_of(fact) if fact is not None else ():
             self.outputs.produce(
                 JOURNAL.full_name(self.prefix),
                 encode(control),
                 key=control.model,
                 partition=partition_of(control.model, JOURNAL.partitions),
             )
+
+
+def _controls_of(fact: Fact) -> list[ControlEvent]:
+    """None for a fact from before facts were proved, of which no reader could take them."""
+    try:
+        return controls_of(fact)
+    except MISFIT as error:
+        log.error("not_told", seq=fact.seq, action=fact.action, reason=misfit_said(error))
+        return []
+
+
+def _damaged(error: BrokenChainError) -> RegistryError:
+    return RegistryError(f"The registry cannot be followed: {error}: nothing is added to it.")
 
 
 def _report(decision: Decision, fact: Fact) -> None:

@@ -19,6 +19,25 @@ class CommandNotSentError(DriftlineError):
     """The broker did not take the command in time; it may have it all the same."""
 
 
+class CommandUnfitError(DriftlineError):
+    """No broker would take the command: it is to be given otherwise."""
+
+
+def written(command: RegistryCommand) -> bytes:
+    """The command as it goes on the wire. CommandUnfitError if it cannot."""
+    try:
+        raw = encode(command)
+    except (TypeError, ValueError, OverflowError):  # orjson's, pydantic's, a time's
+        raise CommandUnfitError(
+            "The command holds a number or a text that JSON cannot say, or is nested too deeply."
+        ) from None
+    if len(raw) > MAX_COMMAND_BYTES:
+        raise CommandUnfitError(
+            f"The command has {len(raw):,} bytes, over the limit of {MAX_COMMAND_BYTES:,}."
+        )
+    return raw
+
+
 class CommandLog:
     """Appends to `registry-commands`; safe to call from several threads."""
 
@@ -38,12 +57,8 @@ class CommandLog:
         )
 
     def append(self, command: RegistryCommand) -> None:
-        """Returns when the broker has it. CommandNotSentError otherwise."""
-        raw = encode(command)
-        if len(raw) > MAX_COMMAND_BYTES:
-            raise CommandNotSentError(
-                f"The command has {len(raw):,} bytes, over the limit of {MAX_COMMAND_BYTES:,}."
-            )
+        """Returns when the broker has it. CommandUnfitError, or CommandNotSentError."""
+        raw = written(command)
         failed: list[KafkaError] = []
 
         def report(error: KafkaError | None, _message: Message) -> None:

@@ -1,6 +1,5 @@
 """Where a role that answers HTTP listens, and who may ask."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, TypeVar
 
@@ -8,6 +7,7 @@ from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from driftline.runtime.errors import DriftlineError
+from driftline.runtime.loopback import is_loopback
 from driftline.runtime.settings import secrets_from_files
 from driftline_schemas.codec import first_fault
 
@@ -40,12 +40,7 @@ class HttpSettings(BaseSettings):
     @property
     def is_local(self) -> bool:
         """Whether only this machine can reach it."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
 
 
 S = TypeVar("S", bound=HttpSettings)

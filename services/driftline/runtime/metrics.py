@@ -60,6 +60,10 @@ REGISTRY_DECISIONS = Counter(
     ["action", "outcome"],
 )  # fmt: skip
 
+REGISTRY_DAMAGED = Gauge(
+    "driftline_registry_damaged", "1 once a fact cannot be followed: nothing newer is believed."
+)
+
 NOTIFICATIONS = Counter(
     "driftline_notifications_total", "Deliveries, by channel and result.", ["channel", "result"]
 )

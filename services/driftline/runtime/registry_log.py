@@ -17,6 +17,7 @@ from confluent_kafka import (
 
 from driftline.core.fact_chain import BrokenChainError, Draft, follow, seal
 from driftline.core.registry.consequences import deployment_of
+from driftline.core.registry.proof import MOST_BYTES
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.kafka_log import SILENT
 from driftline_schemas.codec import encode
@@ -25,7 +26,6 @@ from driftline_schemas.registry import Fact, InstallationBody
 from driftline_schemas.topics import DEPLOYMENTS, REGISTRY
 
 SECONDS: Final = 15.0
-MAX_FACT_BYTES: Final = 1_000_000  # the broker's limit is 1,048,576 with overhead
 AWAY: Final = frozenset({"_TIMED_OUT", "_TRANSPORT", "_ALL_BROKERS_DOWN", "_RESOLVE"})
 NO_TOPIC: Final = frozenset({"UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"})
 FENCED: Final = frozenset({"_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH"})
@@ -120,9 +120,9 @@ class RegistryWriter:
         records = []
         for draft in drafts:
             fact, raw = seal(draft, added[-1] if added else self._last, self._now())
-            if len(raw) > MAX_FACT_BYTES:
+            if len(raw) > MOST_BYTES:
                 raise RegistryError(
-                    f"The fact has {len(raw):,} bytes, over the limit of {MAX_FACT_BYTES:,}:"
+                    f"The fact has {len(raw):,} bytes, over the limit of {MOST_BYTES:,}:"
                     " watch fewer features."
                 )
             added.append(fact)

@@ -56,11 +56,12 @@ class Service(Generic[Payload]):
     background: Sequence[Background] = field(default_factory=tuple)
 
 
-def run(service: Service[Any], settings: Settings) -> int:
-    """The process's main function; its exit code."""
-    logs.configure(service.role, settings.log_level.upper())
+def run(role: str, build: Callable[[Settings], Service[Any]], settings: Settings) -> int:
+    """The process's main function; its exit code. What `build` says is logged as all the rest."""
+    logs.configure(role, settings.log_level.upper())
     try:
-        with only_one(settings, service.role):
+        service = build(settings)
+        with only_one(settings, role):
             return asyncio.run(_run_or_exit(service, settings))
     except DriftlineError as error:
         log.error("stopped", reason=str(error))

@@ -17,7 +17,8 @@ RIVER: Final = "river"  # its place in the environment of a recipe
 
 
 class VersionRefusedError(DriftlineError):
-    """The version must not serve, however often it is tried: `reason` is `loader` or `sanity`."""
+    """The version must not serve, however often it is tried: `reason` is `loader`, `sanity`, `slow`
+    or `unexpected`."""
 
     def __init__(self, reason: str, sentence: str) -> None:
         super().__init__(sentence)

@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 PRODUCER: Final = {"name": "driftline-scorer", "version": VERSION}
 RETRY_SECONDS: Final = 1
 UNKNOWN: Final = "unknown"  # in metrics: whatever names strangers ask for
+OUTSIDE: Final = (
+    "{model} is served outside: its specification names no champion, and no version of it was"
+    " promoted."
+)
 Outcome = Literal["answered", "invalid", "no_version", "no_prediction", "not_recorded"]
 OUTCOMES: Final[Mapping[int, Outcome]] = {500: "no_prediction", 503: "not_recorded"}
 
@@ -70,13 +74,16 @@ class Predicting:
             raise Problem(404, "No spec of this model is applied.")
         if standing.refused:
             raise Problem(503, f"No version of {model} can serve: see /v1/models.", RETRY_SECONDS)
+        if standing.wanted.outside:
+            raise Problem(404, OUTSIDE.format(model=model))
         raise Problem(503, f"No version of {model} is deployed yet.", RETRY_SECONDS)
 
     async def _answered(self, ready: Ready, model: str, asked: Asked) -> bytes:
         request = asked.request
         prediction_id = request.prediction_id or f"{self._start}-{next(self._numbers):x}"
         predicted_at = self.clock.now()
-        answer = self._predicted(ready, model, prediction_id, asked)
+        predicted = self._predicted(ready, model, asked)
+        answer = _answer(ready, model, prediction_id, predicted)
         record = orjson.dumps(self._event(answer, asked, predicted_at))
         if len(record) > MAX_RECORD_BYTES:
             raise Problem(
@@ -84,25 +91,14 @@ class Predicting:
                 f" {MAX_RECORD_BYTES:,}: send fewer features or shorter ones.",
             )  # fmt: skip
         await self._record(prediction_id, record, request.recording or self.recording)
-        return orjson.dumps(answer)
+        return orjson.dumps(answer | _unseen(predicted, asked))
 
-    def _predicted(
-        self, ready: Ready, model: str, prediction_id: str, asked: Asked
-    ) -> dict[str, Any]:
+    def _predicted(self, ready: Ready, model: str, asked: Asked) -> Predicted:
         try:
-            predicted: Predicted = ready.predict(asked.request.features)
+            return ready.predict(asked.request.features)
         except NoPredictionError as error:
             log.warning("no_prediction", model=model, reason=str(error))
             raise Problem(500, str(error)) from None
-        answer: dict[str, Any] = {
-            "prediction_id": prediction_id,
-            "model": model,
-            "model_version": ready.version.version_id,
-            "prediction": predicted.prediction,
-        }
-        if predicted.probabilities is not None:
-            answer["probabilities"] = predicted.probabilities
-        return answer
 
     def _event(self, answer: dict[str, Any], asked: Asked, predicted_at: int) -> dict[str, Any]:
         request = asked.request
@@ -131,3 +127,28 @@ class Predicting:
             raise Problem(
                 503, f"The prediction could not be recorded ({error}): ask again.", RETRY_SECONDS
             ) from None
+
+
+def _answer(ready: Ready, model: str, prediction_id: str, predicted: Predicted) -> dict[str, Any]:
+    """What is answered and published."""
+    answer: dict[str, Any] = {
+        "prediction_id": prediction_id,
+        "model": model,
+        "model_version": ready.version.version_id,
+        "prediction": predicted.prediction,
+    }
+    if predicted.probabilities is not None:
+        answer["probabilities"] = predicted.probabilities
+    return answer
+
+
+def _unseen(predicted: Predicted, asked: Asked) -> dict[str, list[str]]:
+    """What is answered besides: features that the model did without; nothing where it had all."""
+    if not predicted.left_out:
+        return {}
+    given = asked.request.features
+    kinds: dict[str, list[str]] = {"missing": [], "invalid": []}
+    for name in predicted.left_out:
+        is_invalid = given.get(name) is not None or name in asked.nonfinite
+        kinds["invalid" if is_invalid else "missing"].append(name)
+    return {kind: names for kind, names in kinds.items() if names}

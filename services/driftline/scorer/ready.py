@@ -18,10 +18,12 @@ class NoPredictionError(Exception):
 
 
 class Predicted(NamedTuple):
-    """A class with the probabilities of all, where the pipeline has them; or a number."""
+    """A class with the probabilities of all, where the pipeline has them; or a number. `left_out`:
+    features of the specification that the pipeline did not see."""
 
     prediction: str | float
     probabilities: dict[str, float] | None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,12 @@ class Ready:
     def predict(self, recorded: dict[str, Any]) -> Predicted:
         """NoPredictionError where the pipeline fails or says nothing that can be recorded."""
         features = self.schema.canonical(recorded)
+        left_out = self._left_out(features)
         try:
             if self.task == "regression":
-                return Predicted(_number(self.model.predict_one(features)), None)
-            return Predicted(_class(self.model.predict_one(features)), self._chances(features))
+                return Predicted(_number(self.model.predict_one(features)), None, left_out)
+            prediction = _class(self.model.predict_one(features))
+            return Predicted(prediction, self._chances(features), left_out)
         except NoPredictionError as error:
             raise NoPredictionError(f"{self.version.name} {error} for these features.") from None
         except Exception as error:
@@ -53,6 +57,11 @@ class Ready:
             raise NoPredictionError(
                 f"{self.version.name} fails with {type(error).__name__} on these features."
             ) from error
+
+    def _left_out(self, seen: Features) -> tuple[str, ...]:
+        if len(seen) == len(self.schema.kinds):  # nearly always
+            return ()
+        return tuple(name for name, _ in self.schema.kinds if name not in seen)
 
     def _chances(self, features: Features) -> dict[str, float] | None:
         predict_proba = getattr(self.model, "predict_proba_one", None)

@@ -33,13 +33,22 @@ class PredictRequest(BaseModel):
 
 
 class PredictAnswer(BaseModel):
-    """The prediction, and the version that made it."""
+    """The prediction, and the version that made it. `missing` and `invalid` are there only if they
+    name a feature."""
 
     prediction_id: Id
     model: str
     model_version: str
     prediction: str | Finite
     probabilities: dict[str, Finite] | None = None
+    missing: Annotated[
+        list[str] | None,
+        Field(description="Features of the specification that the request lacks, or has as null."),
+    ] = None
+    invalid: Annotated[
+        list[str] | None,
+        Field(description="Features whose value is not of their kind, or too large."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

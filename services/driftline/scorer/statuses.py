@@ -24,6 +24,7 @@ class Statuses:
     recorder: Recorder
     clock: Clock
     versions: Callable[[], Mapping[str, str]]
+    seqs: Callable[[], Mapping[str, int]]
     _seq: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -35,22 +36,29 @@ class Statuses:
         """For ever. A status that the broker did not take is not said again: the next is newer."""
         while True:
             self._changed.clear()
-            await self._say(self.versions(), signed_off=None)
+            await self._say(self.versions(), self.seqs())
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_SECONDS):
                     await self._changed.wait()
 
     async def sign_off(self) -> None:
         """The last word: nobody is served any more."""
-        await self._say({}, signed_off=True)
+        await self._say({}, {}, signed_off=True)
 
-    async def _say(self, versions: Mapping[str, str], *, signed_off: bool | None) -> None:
+    async def _say(
+        self,
+        versions: Mapping[str, str],
+        seqs: Mapping[str, int],
+        *,
+        signed_off: bool | None = None,
+    ) -> None:
         now = self.clock.now()
         self._seq = max(self._seq + 1, now)
         status = ScorerStatus(
             scorer_id=self.scorer_id,
             seq=self._seq,
             versions=dict(versions),
+            seqs=dict(seqs),
             at=now,
             signed_off=signed_off,
         )

@@ -6,6 +6,7 @@ other, whole. Until the new one is there, or where it is refused, the former goe
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +26,8 @@ FIRST_WAIT_SECONDS: Final = 0.1  # for bytes that are not there; doubled up to t
 LAST_WAIT_SECONDS: Final = 5.0
 MOST_LOADING: Final = 2  # versions at the same time; requests want the processor too
 MISSING_TRIES: Final = 6  # about 3 s; from then on it counts as refused, and is tried on
+LOAD_SECONDS: Final = 60.0  # a load that takes longer is refused, lest it hold up what follows
+MOST_SAID: Final = 10  # models in a warning
 
 
 @dataclass(slots=True)
@@ -34,14 +37,21 @@ class Standing:
     wanted: Wanted
     shelf: Shelf
     served: Ready | None = None
-    settled: int = 0  # the deployment that was put into effect, or refused
+    settled: int = 0  # the newest deployment that was put into effect, or refused
     refused: str | None = None
-    task: "asyncio.Task[None] | None" = None
+    task: "asyncio.Task[None] | None" = None  # loads, one version after the other
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    unfit: set[str] = field(default_factory=set)  # ids of versions that were refused for good
 
     @property
     def is_settled(self) -> bool:
         """Whether nothing is left to wait for."""
         return self.settled >= self.wanted.seq
+
+    def may_serve(self, overtaken: Wanted) -> bool:
+        """Whether a deployment that another one has followed may serve until that one is loaded:
+        not if what followed has served meanwhile, or has taken it back."""
+        return not self.is_settled and overtaken.seq > max(self.settled, self.wanted.back)
 
 
 @dataclass(slots=True)
@@ -67,9 +77,26 @@ class Swapping:
         }
 
     @property
-    def unsettled(self) -> list[str]:
-        """Models whose deployment is neither in effect nor refused."""
-        return [name for name, standing in self.models.items() if not standing.is_settled]
+    def seqs(self) -> dict[str, int]:
+        """The newest deployment that was put into effect, or refused, of the models that serve."""
+        return {name: self.models[name].settled for name in self.versions}
+
+    @property
+    def waiting(self) -> list[str]:
+        """Models that nothing serves yet, though something may."""
+        return [
+            name
+            for name, standing in self.models.items()
+            if standing.served is None and not standing.is_settled
+        ]
+
+    @property
+    def warning(self) -> str | None:
+        """What is not as it should be although predictions are answered; one line."""
+        if self.damage is not None:
+            return self.damage
+        refused = sorted(name for name, each in self.models.items() if each.refused is not None)
+        return "; ".join(map(self._refused_said, refused[:MOST_SAID])) or None
 
     def not_ready(self) -> str | None:
         """What is missing before the scorer serves for the first time. A version that is loaded
@@ -77,8 +104,8 @@ class Swapping:
         if not self._is_ready:
             if not self._has_heard:
                 return self.damage or "the registry and the deployments are not read yet"
-            if unsettled := self.unsettled:
-                return f"{len(unsettled)} models are being loaded"
+            if waiting := self.waiting:
+                return f"{len(waiting)} models are being loaded"
             self._is_ready = True
         return None
 
@@ -89,13 +116,11 @@ class Swapping:
             standing = self.models.get(wanted.model)
             if standing is None:
                 standing = self.models[wanted.model] = Standing(wanted, Shelf(self.warm))
-                self._begin(standing)
-            elif _is_other(standing.wanted, wanted):
-                standing.wanted = wanted
-                self._begin(standing)
-            else:  # only its fallback is another one
-                standing.wanted = wanted
-                self._warm_up(standing)
+            standing.wanted = wanted
+            self._serve_what_is_warm(standing)
+            standing.news.set()
+            if standing.task is None or standing.task.done():
+                standing.task = asyncio.create_task(self._load_all(standing))
 
     async def close(self) -> None:
         """Load nothing more."""
@@ -104,88 +129,128 @@ class Swapping:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, standing: Standing) -> None:
-        if standing.task is not None:  # for a deployment that is past
-            standing.task.cancel()
-            standing.task = None
+    def _refused_said(self, name: str) -> str:
+        standing = self.models[name]
+        server = standing.served.version.name if standing.served else "nothing"
+        return f"{name} is served by {server}, for what is deployed is refused: {standing.refused}"
+
+    def _serve_what_is_warm(self, standing: Standing) -> None:
+        """At once: a rollback waits for nothing that is being loaded."""
         version = standing.wanted.version
-        if version is None:
-            return  # its fact is still to come
+        if version is None or standing.is_settled:
+            return
         if (ready := standing.shelf.get(version.version_id)) is not None:
-            self._serve(standing, ready)
-        else:
-            standing.task = asyncio.create_task(self._prepare(standing, version))
+            self._settle(standing, standing.wanted, ready)
 
-    async def _prepare(self, standing: Standing, version: VersionSpec) -> None:
-        try:
-            ready = await self._loaded(standing, version)
-        except VersionRefusedError as error:
-            self._refuse(standing, error.reason, str(error))
-        except Exception as error:
-            # A fault of ours must not look like loading for ever.
-            log.exception("cannot_load", model=standing.wanted.model)
-            self._refuse(standing, "unexpected", f"cannot be loaded: {error!r}")
-        else:
-            standing.task = None
-            self._serve(standing, ready)
+    async def _load_all(self, standing: Standing) -> None:
+        """Until what is wanted serves, or cannot, and the way back is warm.
 
-    async def _loaded(self, standing: Standing, version: VersionSpec) -> Ready:
-        """In a thread, again and again while its bytes are not there."""
+        A load that has begun is never given up for a newer deployment: where versions come faster
+        than one is loaded, none would ever serve.
+        """
+        wanted = None
+        while standing.wanted is not wanted:
+            wanted = standing.wanted
+            self._serve_what_is_warm(standing)
+            await self._load_wanted(standing, wanted)
+            await self._warm_up(standing)
+
+    async def _load_wanted(self, standing: Standing, wanted: Wanted) -> None:
+        """Again and again while its bytes are not there, and no other deployment is wanted."""
+        version = wanted.version
+        if version is None or standing.is_settled:
+            return
         wait, tries = FIRST_WAIT_SECONDS, 0
-        while True:
+        while standing.wanted.seq == wanted.seq:
+            standing.news.clear()
             try:
-                return await self._load(version)
+                ready = await self._load(version)
             except ArtifactError as error:
                 tries += 1
                 if tries == MISSING_TRIES:
-                    self._refuse(standing, "artifact", str(error))
-            await asyncio.sleep(wait)
+                    self._refuse(standing, wanted, "artifact", str(error))
+            except VersionRefusedError as error:
+                standing.unfit.add(version.version_id)
+                self._refuse(standing, wanted, error.reason, str(error))
+                return
+            else:
+                self._take_over(standing, wanted, ready)
+                return
+            if standing.served is None:
+                await self._warm_up(standing)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await standing.news.wait()
             wait = min(2 * wait, LAST_WAIT_SECONDS)
+
+    async def _warm_up(self, standing: Standing) -> None:
+        """Have at hand what a rollback would bring back: after a restart it is not. Where what is
+        wanted cannot serve and nothing else does, it serves instead."""
+        fallback = standing.wanted.fallback
+        if fallback is None or fallback.version_id in standing.unfit or not standing.is_settled:
+            return
+        if (ready := standing.shelf.get(fallback.version_id)) is None:
+            try:
+                ready = await self._load(fallback)
+            except (ArtifactError, VersionRefusedError) as error:
+                if isinstance(error, VersionRefusedError):
+                    standing.unfit.add(fallback.version_id)
+                log.warning("not_warm", version=fallback.name, reason=str(error))
+                return
+            standing.shelf.put(ready, _never(standing))
+        if standing.served is None and standing.is_settled:
+            self._serve(standing, ready)
+
+    async def _load(self, version: VersionSpec) -> Ready:
+        """In a thread. One that does not end keeps its place, so there are never more of them."""
+        await self._loading.acquire()
+        work = asyncio.create_task(in_thread(lambda: self.loader.load(version), "loading"))
+        work.add_done_callback(lambda _: self._loading.release())
+        try:
+            async with asyncio.timeout(LOAD_SECONDS):
+                return await asyncio.shield(work)
+        except TimeoutError:
+            late = f"{version.name} was not loaded within {LOAD_SECONDS:g} s"
+            raise VersionRefusedError("slow", late) from None
+        except (ArtifactError, VersionRefusedError):
+            raise
+        except Exception as error:
+            # A fault of ours must not look like loading for ever.
+            log.exception("cannot_load", model=version.recipe.model, version=version.name)
+            raise VersionRefusedError("unexpected", f"cannot be loaded: {error!r}") from error
+
+    def _take_over(self, standing: Standing, wanted: Wanted, ready: Ready) -> None:
+        """What was wanted when its load began is here."""
+        standing.shelf.put(ready, _never(standing))
+        if standing.wanted.seq == wanted.seq or standing.may_serve(wanted):
+            self._settle(standing, wanted, ready)
+
+    def _settle(self, standing: Standing, wanted: Wanted, ready: Ready) -> None:
+        standing.settled, standing.refused = wanted.seq, None
+        self._serve(standing, ready)
 
     def _serve(self, standing: Standing, ready: Ready) -> None:
         wanted, former = standing.wanted, standing.served
-        standing.served, standing.settled, standing.refused = ready, wanted.seq, None
+        standing.served = ready
         standing.shelf.put(ready, _never(standing))
         if former is not ready:
             metrics.SWAPS.labels(metrics.bounded(wanted.model)).inc()
         log.info("serving", model=wanted.model, version=ready.version.name,
-                 version_id=ready.version.version_id, deployment=wanted.seq,
-                 former=former.version.name if former else None)  # fmt: skip
+                 version_id=ready.version.version_id, deployment=standing.settled,
+                 former=former.version.name if former else None,
+                 instead_of=wanted.version_id if standing.refused else None)  # fmt: skip
         self.changed()
-        self._warm_up(standing)
 
-    async def _load(self, version: VersionSpec) -> Ready:
-        async with self._loading:
-            return await in_thread(lambda: self.loader.load(version), "loading")
-
-    def _refuse(self, standing: Standing, reason: str, why: str) -> None:
-        wanted, served = standing.wanted, standing.served
+    def _refuse(self, standing: Standing, wanted: Wanted, reason: str, why: str) -> None:
+        served = standing.served
         metrics.VERSIONS_REFUSED.labels(reason).inc()
-        standing.refused, standing.settled = why, wanted.seq
+        standing.settled = max(standing.settled, wanted.seq)
+        if standing.wanted.seq == wanted.seq:
+            standing.refused = why
         log.error("version_refused", model=wanted.model, version_id=wanted.version_id,
                   deployment=wanted.seq, reason=why,
                   serving=served.version.name if served else None)  # fmt: skip
         self.changed()
-
-    def _warm_up(self, standing: Standing) -> None:
-        """Have at hand what a rollback would bring back: after a restart it is not."""
-        fallback = standing.wanted.fallback
-        busy = standing.task is not None and not standing.task.done()
-        if fallback is None or busy or fallback.version_id in standing.shelf:
-            return
-        standing.task = asyncio.create_task(self._warmed(standing, fallback))
-
-    async def _warmed(self, standing: Standing, version: VersionSpec) -> None:
-        try:
-            ready = await self._load(version)
-        except (ArtifactError, VersionRefusedError) as error:
-            log.warning("not_warm", version=version.name, reason=str(error))
-        else:
-            standing.shelf.put(ready, _never(standing))
-
-
-def _is_other(known: Wanted, wanted: Wanted) -> bool:
-    return (known.seq, known.version is None) != (wanted.seq, wanted.version is None)
 
 
 def _never(standing: Standing) -> tuple[str | None, ...]:

@@ -34,8 +34,9 @@ class Driftline:
 
     Nothing here waits for Kafka except `flush`, `close` and `check`, and nothing raises: what
     cannot be sent is dropped, counted by reason (`statistics()`) and logged once a minute to the
-    logger `driftline.sdk`. While Kafka is away up to `max_queued` records or `max_queued_kib`
-    wait, at most `keep_seconds`; then new ones are dropped as `queue_full`.
+    logger `driftline.sdk` (to stderr, if the app configures no logging). While Kafka is away up to
+    `max_queued` records or `max_queued_kib` wait, at most `keep_seconds`; then new ones are dropped
+    as `queue_full`.
 
     At exit the queue is flushed for at most five seconds. A forked process starts with an empty
     queue and zero counters at its first call; records queued before the fork stay the parent's.
@@ -115,7 +116,8 @@ class Driftline:
         _CLIENTS.discard(self)
         left = self._delivery.close(timeout) if self._delivery else 0
         if left:
-            self._say("left", f"{left} records were not sent within {timeout:g} s at the end")
+            were = "record was" if left == 1 else "records were"
+            self._say("left", f"{left} {were} not sent within {timeout:.2g} s at the end")
         return left
 
     def check(self, timeout: float = 5.0) -> list[str]:

@@ -1,4 +1,8 @@
-"""Say each kind of trouble once a minute, to the logger `driftline.sdk` and nowhere else."""
+"""Say each kind of trouble once a minute, to the logger `driftline.sdk`.
+
+The logger has no handler of its own: where the app configures no logging, Python prints warnings to
+stderr, so that no record is lost without a word.
+"""
 
 import logging
 from collections.abc import Callable
@@ -7,8 +11,6 @@ from time import monotonic
 from typing import Final
 
 LOGGER: Final = logging.getLogger("driftline.sdk")
-# Without a handler Python would print warnings to stderr, which belongs to the app.
-LOGGER.addHandler(logging.NullHandler())
 SECONDS_BETWEEN: Final = 60.0
 MOST_KINDS: Final = 200
 
@@ -36,7 +38,7 @@ class QuietLog:
                 self._said.clear()
             self._said[kind] = (now, 0)
         more = f" ({silent} more like it since the last line)" if silent else ""
-        self._logger.log(level, "%s%s", sentence, more)
+        self._logger.log(level, "Driftline: %s%s", sentence, more)
 
     def log(self, level: int, pattern: str, *values: object) -> None:
         """What librdkafka calls: values are its facility, the client's name and the text."""

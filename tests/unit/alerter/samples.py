@@ -84,13 +84,11 @@ class Script:
         self.bodies.append(orjson.loads(request.content))
         self.times.append(self.clock.now())
         answer = self.answers.pop(0) if self.answers else self.accepts
-        if isinstance(answer, httpx.Response):
-            return httpx.Response(
-                answer.status_code, headers=answer.headers, content=answer.content
-            )
-        result = await answer()
+        result = answer if isinstance(answer, httpx.Response) else await answer()
         assert isinstance(result, httpx.Response)
-        return result
+        # As from the network: not read yet.
+        unread = httpx.ByteStream(result.content)
+        return httpx.Response(result.status_code, headers=result.headers, stream=unread)
 
 
 def slack_channel() -> Slack:

@@ -1,6 +1,7 @@
 """The settings choose the channels; the loop and real HTTP work together with the receiver."""
 
 import asyncio
+import gzip
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +75,24 @@ def test_https_and_this_machine_are_accepted(url: str) -> None:
     check_destination(url, "the URL of slack")
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254", "169.254.169.254.", "169.254.0.1", "2852039166", "0xA9FEA9FE",
+        "169.254.43518", "[::ffff:169.254.169.254]", "[fe80::1]", "[fd00:ec2::254]",
+        "100.100.100.200", "metadata.google.internal", "METADATA.google.internal.",
+    ],
+)  # fmt: skip
+def test_no_channel_leads_to_a_cloud_s_metadata(host: str) -> None:
+    with pytest.raises(DriftlineError, match="metadata or a link-local address"):
+        check_destination(f"https://{host}/canary", "the URL of webhook")
+
+
+@pytest.mark.parametrize("host", ["10.0.0.7", "192.168.1.1", "[fd00::7]", "hooks.svc", "1.2.3.4"])
+def test_a_channel_may_be_in_a_private_network(host: str) -> None:
+    check_destination(f"https://{host}/x", "the URL of webhook")
+
+
 async def test_the_loop_delivers_over_http_after_a_refusal() -> None:
     with Receiver() as receiver:
         receiver.script("slack", [Answer(429, {"Retry-After": "1"})])
@@ -123,6 +142,21 @@ async def test_redirects_are_not_followed_and_answers_are_cut() -> None:
             answer = await post(client, request)
         assert (answer.status, len(answer.body)) == (302, transport.MAX_ANSWER_BYTES)
         assert len(receiver.received) == 1
+
+
+async def test_an_answer_is_neither_asked_for_packed_nor_unpacked() -> None:
+    packed = gzip.compress(gzip.compress(b"x" * 1_000_000))
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        headers = {"content-encoding": "gzip, gzip"}
+        return httpx.Response(200, headers=headers, stream=httpx.ByteStream(packed))
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+        got = await post(client, Request("https://hooks.example/", {}, b"{}"))
+    assert got.body == packed[: transport.MAX_ANSWER_BYTES]
+    assert asked == ["identity"]
 
 
 async def test_nobody_listening_is_a_word_without_the_url() -> None:

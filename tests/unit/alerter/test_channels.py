@@ -42,6 +42,7 @@ def hostile() -> Alert:
     return an_alert(
         model=nasty.replace("\n", " ")[:128],
         model_version=nasty,
+        lineage=nasty,
         scope=nasty,
         summary=nasty,
         reason=nasty,
@@ -114,6 +115,17 @@ def test_a_hostile_alert_keeps_the_webhook_small() -> None:
     assert all(
         isinstance(text, str) and "\n" not in text and "\u202e" not in text for text in texts
     )
+
+
+def test_each_channel_names_the_lineage_of_a_version_that_is_ours() -> None:
+    alert = an_alert(model_version="8c09ca19986af4fd", lineage="frozen")
+    texts = [t["text"] for block in message(alert)["blocks"] for t in texts_of(block)]  # type: ignore[attr-defined]  # JSON
+    assert "Version: frozen (8c09ca19986af4fd)" in texts
+    payload: Any = event_of(alert)["payload"]
+    assert payload["component"] == "frozen (8c09ca19986af4fd)"
+    body: Any = webhook.message(alert)
+    assert body["commonAnnotations"]["lineage"] == "frozen"
+    assert body["commonLabels"]["model_version"] == "8c09ca19986af4fd"
 
 
 def test_all_revisions_of_an_alert_share_one_dedup_key() -> None:

@@ -81,6 +81,27 @@ async def test_a_retry_after_date_is_honoured_to_the_second(rig: Rig) -> None:
     assert rig.scripts["slack"].times == [NOW, NOW + 295_000]
 
 
+async def test_a_receiver_cannot_mute_its_channel_for_longer_than_an_hour(rig: Rig) -> None:
+    answer = httpx.Response(429, headers={"Retry-After": "1795693200"})  # 57 years
+    rig.scripts["slack"].answers = [answer]
+    rig.publish(an_alert())
+    with capture_logs() as events:
+        await rig.deliver("slack")
+        rig.publish(an_alert(alert_id="b" * 16))
+        await rig.deliver_until(NOW + HOUR, "slack")
+    assert rig.scripts["slack"].times == [NOW, NOW + HOUR, NOW + HOUR]
+    (shortened,) = (event for event in events if event["event"] == "retry_after_shortened")
+    assert (shortened["asked_s"], shortened["granted_s"]) == (1_795_693_200, 3_600)
+
+
+async def test_a_date_that_no_calendar_reaches_leaves_the_alerter_running(rig: Rig) -> None:
+    date = "Wed, 25 Nov 2026 21:05:00 +99999999999999"
+    rig.scripts["slack"].answers = [httpx.Response(429, headers={"Retry-After": date})]
+    rig.publish(an_alert())
+    await rig.deliver_until(NOW + HOUR, "slack")
+    assert [n.result for n in rig.notifications("slack")] == ["sent"]
+
+
 async def test_a_hanging_channel_holds_back_no_other(rig: Rig) -> None:
     released = asyncio.Event()
 

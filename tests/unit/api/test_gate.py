@@ -1,5 +1,6 @@
 """Who is turned away, and does every route say who may use it?"""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -8,10 +9,12 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from driftline.api.gatekeeper import MAX_BODY_BYTES
+from driftline.api import gatekeeper
+from driftline.api.gatekeeper import MAX_BODY_BYTES, MAX_STRANGERS_BYTES
 from driftline.api.roles import ROLES, Role
-from driftline.api.settings import ApiSettings, check
+from driftline.api.settings import ApiSettings
 from driftline.runtime.errors import DriftlineError
+from driftline.runtime.http_settings import check
 from driftline_schemas.registry import RegistryCommand
 from tests.unit.api.rig import OPERATOR, TOKENS, VIEWER, Rig
 from tests.unit.core.registry.book import running
@@ -142,6 +145,42 @@ async def test_a_body_that_is_too_large_is_refused_said_or_not() -> None:
 
     unsaid = await rig.ask("POST", "/v1/commands", content=chunks(), headers=JSON)
     assert (said.status_code, unsaid.status_code) == (413, 413)
+
+
+async def test_a_stranger_s_body_may_only_be_as_large_as_signing_in_takes() -> None:
+    rig = Rig(running(), tokens=TOKENS)
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    content = b"token=" + b"x" * MAX_STRANGERS_BYTES
+    assert (await rig.ask("POST", "/sign-in", content=content, headers=form)).status_code == 413
+    small = await rig.ask("POST", "/sign-in", content=content[:100], headers=form)
+    assert small.status_code not in (413, 503)
+
+
+async def test_a_crowd_is_turned_away_and_those_who_only_send_are_no_crowd(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gatekeeper, "MOST_REQUESTS", 1)
+    rig = Rig(running())
+    decided, sent = asyncio.Event(), asyncio.Event()
+
+    async def slowly(_: RegistryCommand) -> None:
+        await decided.wait()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        await sent.wait()
+        yield b"{}"
+
+    sending = asyncio.create_task(rig.ask("POST", "/v1/commands", content=chunks(), headers=JSON))
+    await asyncio.sleep(0.01)
+    monkeypatch.setattr(rig.commands, "append", slowly)
+    deciding = asyncio.create_task(rig.give("hold", {"model": "churn"}))
+    await asyncio.sleep(0.05)
+    crowd = await rig.ask("GET", "/v1/models")
+    assert (crowd.status_code, crowd.json()) == (503, {"error": "1 requests are running already."})
+    deciding.cancel()
+    sent.set()
+    await asyncio.wait({deciding, sending})
+    assert (await rig.ask("GET", "/v1/models")).is_success
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"action":"hold"}', b"\xff", b"[" * 5_000])

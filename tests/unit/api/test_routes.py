@@ -6,14 +6,16 @@ import pytest
 
 from driftline.api import routes
 from driftline.api.folds import ALERTS_KEPT, VERDICTS_PER_MODEL
+from driftline.core.fact_chain import Draft, seal
+from driftline.runtime.command_log import CommandUnfitError, written
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import encode
 from driftline_schemas.fields import format_time
-from driftline_schemas.registry import LearningMetric, ScorerStatus
+from driftline_schemas.registry import LearningMetric, RegistryCommand, ScorerStatus
 from driftline_schemas.topics import ALERTS, LEARNING_METRICS, REGISTRY, SCORER_STATUS, VERDICTS
 from driftline_schemas.verdicts import Verdict
 from tests.unit.api.rig import Rig
-from tests.unit.core.registry.book import START, Book, newer, running, spec
+from tests.unit.core.registry.book import START, Book, gate, newer, running, spec
 
 SERVES_LR = {"model": "churn", "version": "lr/v1"}
 
@@ -87,12 +89,35 @@ async def test_a_command_that_nobody_decides_is_202_with_where_to_look(
     assert (await rig.ask("GET", answer.headers["location"])).json()["outcome"] == "accepted"
 
 
-async def test_a_key_belongs_to_one_command() -> None:
+@pytest.mark.parametrize(
+    ("action", "body"),
+    [
+        pytest.param("rollback", {"model": "churn"}, id="another action"),
+        pytest.param("promote", {"model": "churn", "version": "sm/v1"}, id="another version"),
+        pytest.param("promote", {"model": "other", "version": "lr/v1"}, id="another model"),
+    ],
+)
+@pytest.mark.parametrize("first", ["lr/v1", "lr/v9"], ids=["accepted", "refused"])
+async def test_a_key_belongs_to_one_command(first: str, action: str, body: dict[str, Any]) -> None:
     rig = Rig(running())
-    await rig.give("promote", SERVES_LR)
-    answer = await rig.give("rollback", {"model": "churn"})
+    was = await rig.give("promote", {"model": "churn", "version": first})
+    answer = await rig.give(action, body)
+    assert (answer.status_code, answer.json()) == (
+        409, {"error": "This Idempotency-Key belongs to another command."},
+    )  # fmt: skip
+    again = await rig.give("promote", {"model": "churn", "version": first})
+    assert (again.status_code, again.json()) == (was.status_code, was.json())
+
+
+@pytest.mark.parametrize("content", ["NaN", "1" + "0" * 30, '{"a":' * 300 + "1" + "}" * 300])
+async def test_a_body_that_cannot_be_sent_on_is_422(content: str) -> None:
+    rig = Rig(running())
+    raw = f'{{"action":"hold","reason":"r","body":{{"model":"churn","x":{content}}}}}'
+    headers = {"Idempotency-Key": "k1", "content-type": "application/json"}
+    answer = await rig.ask("POST", "/v1/commands", content=raw, headers=headers)
     assert answer.status_code == 422
-    assert "belongs to another command" in answer.json()["error"]
+    assert "JSON cannot say, or is nested too deeply" in answer.json()["error"]
+    assert rig.commands.commands == []
 
 
 @pytest.mark.parametrize("action", ["model_updated", "gate_evaluated", "installation", "schedule"])
@@ -115,6 +140,50 @@ async def test_a_command_that_is_incomplete_is_422(more: dict[str, Any], says: s
     answer = await Rig(running()).give("promote", SERVES_LR, **more)
     assert answer.status_code == 422
     assert says in answer.json()["error"]
+
+
+def a_hold(**more: str) -> bytes:
+    """A command as JSON; what is added comes as it is."""
+    given = {
+        "action": '"hold"', "body": '{"model":"churn"}', "reason": '"because"', "actor": '"ann"',
+    }  # fmt: skip
+    parts = (f'"{name}":{value}' for name, value in {**given, **more}.items())
+    return f"{{{','.join(parts)}}}".encode()
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        pytest.param(a_hold(not_after="99999999999999999"), "after year 9999", id="a far time"),
+        pytest.param(a_hold(not_after="-99999999999999999"), "before year 2", id="an early time"),
+        pytest.param(a_hold(not_after="1e300"), "after year 9999", id="a time over 64 bits"),
+        pytest.param(a_hold(expected_seq="9" * 30), "expected_seq", id="a seq over 64 bits"),
+        pytest.param(a_hold(reason='"\\ud800"'), "reason", id="half a character"),
+        pytest.param(a_hold(actor='"\\udfff"'), "actor", id="half a character of a name"),
+        pytest.param(a_hold(body='{"x":"\\ud800"}'), "body", id="half a character inside"),
+        pytest.param(a_hold(body=f'{{"x":"{"y" * 999_932}"}}'), "over the limit", id="too long"),
+    ],
+)
+async def test_a_command_that_cannot_be_written_is_422(raw: bytes, says: str) -> None:
+    rig = Rig(running())
+    headers = {"Idempotency-Key": "k", "content-type": "application/json"}
+    answer = await rig.ask("POST", "/v1/commands", content=raw, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert says in answer.json()["error"]
+    assert rig.commands.commands == []
+
+
+@pytest.mark.parametrize(
+    "body", [{"x": "\ud800"}, {"x": 2**64}, {"x": [[]]}, {"x": object()}, {"x": "y" * 1_000_000}]
+)
+def test_a_command_that_cannot_be_written_is_one_sentence_everywhere(body: dict[str, Any]) -> None:
+    for _ in range(300 if body["x"] == [[]] else 0):
+        body["x"] = [body["x"]]
+    command = RegistryCommand.model_construct(
+        command_id="k", action="hold", actor="a", reason="r", body=body
+    )
+    with pytest.raises(CommandUnfitError, match=r"^The command (holds|has) .*\.$"):
+        written(command)
 
 
 async def test_a_rollback_lists_the_scorers_and_is_complete_when_none_is_left() -> None:
@@ -190,6 +259,17 @@ async def test_a_damaged_registry_is_named_and_not_served() -> None:
     assert rig.folds.registry.last == book.facts[2]
     rig.folds.take(REGISTRY, running().records[3])
     assert rig.folds.registry.last == book.facts[2]
+
+
+async def test_a_fact_that_cannot_be_taken_in_is_damage() -> None:
+    book = running()
+    body = {**gate("0" * 16, 1), "mean": None}
+    draft = Draft("x", "gate_evaluated", "ann", "because", body)
+    book.records.append(seal(draft, book.state.last, book.now)[1])
+    folds = Rig(book).folds
+    assert folds.damage is not None
+    assert folds.damage.startswith("the registry is damaged: fact 4 (gate_evaluated) cannot be")
+    assert folds.registry.last == book.facts[3]
 
 
 async def test_nothing_is_answered_before_the_registry_is_read() -> None:

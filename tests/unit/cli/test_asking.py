@@ -65,6 +65,30 @@ def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         client.predict("churn", "p-1", {})
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (httpx.ConnectError("[Errno 111] Connection refused"), "it cannot be reached"),
+        (httpx.ReadTimeout("read"), "it did not answer in time"),
+    ],
+)
+def test_a_scorer_that_stays_away_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, says: str
+) -> None:
+    monkeypatch.setattr(asking, "PATIENCE_SECONDS", -1.0)
+    client, _ = scorer(error)
+    with pytest.raises(CommandError, match=says) as told:
+        client.predict("churn", "p-1", {})
+    assert str(told.value).startswith("The scorer at http://scorer did not predict: ")
+    assert "Errno" not in str(told.value)
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8081", "ftp://scorer", "http://scorer:port"])
+def test_an_address_that_is_none_is_told_at_once(url: str) -> None:
+    with pytest.raises(CommandError, match="write it like http://127"):
+        Scorer(url).predict("churn", "p-1", {})
+
+
 def test_the_token_is_in_no_text_of_it() -> None:
     client, _ = scorer(SERVED)
     assert "secret" not in repr(client)

@@ -1,6 +1,7 @@
 """Does every mistake at the terminal end in one sentence and the right exit code?"""
 
 import gzip
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -65,8 +66,20 @@ def test_a_missing_spec_is_named(tmp_path: Path) -> None:
         pytest.param("model: 17\ntask: binary\nfeatures:\n  - {name: x, kind: numeric}\n", 1,
                      "model must be a text, put it in quotes", id="a number where a name belongs"),
         pytest.param("model: a\ntask: binary\nfeatures:\n  - {name: x, kind: numeric}\n"
-                     "  - {name: x, kind: numeric}\n", 1, "feature 'x' is listed twice",
+                     "  - {name: x, kind: numeric}\n", 5, "feature 'x' is listed twice",
                      id="a feature twice"),
+        pytest.param("model: a\ntask: binary\nfeatures:\n  - {name: x, kind: numeric}\n"
+                     "champion: y\n", 5, "champion 'y' is none of the pipelines",
+                     id="a champion that is no pipeline"),
+        pytest.param("model: a\ntask: binary\nfeatures:\n  - {name: x, kind: numeric}\ntrain:\n"
+                     "  y: {file: f.csv}\n", 6, "train.y is none of the pipelines",
+                     id="a file for no pipeline"),
+        pytest.param("task: binary\nmodel: ''\nfeatures:\n  - {name: x, kind: numeric}\n", 2,
+                     "model must be a name of 1 to 128 characters", id="an empty name"),
+        pytest.param("model: a\ntask: binary\nfeatures:\n  - {name: x, kind: numeric}\n"
+                     "expect: {labels_within: 5 days}\n", 5,
+                     "expect.labels_within must be a length of time such as 250ms, 60s, 12h or 7d",
+                     id="a length of time in words"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_spec_is_told_with_its_line(
@@ -77,6 +90,16 @@ def test_a_mistake_in_a_spec_is_told_with_its_line(
     sentence = failure("apply", path)
     assert sentence.startswith(f"{path}, line {line}: ")
     assert says in sentence
+    assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("depth", [100, 500, 900, 3_000, 100_000])
+def test_a_spec_that_is_nested_too_deep_is_one_sentence(tmp_path: Path, depth: int) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text(f"model: {'[' * depth}{']' * depth}")
+    sentence = failure("apply", path)
+    assert sentence.startswith(f"{path}")
+    assert "Unexpected" not in sentence
     assert "\n" not in sentence
 
 
@@ -190,3 +213,35 @@ def test_a_light_install_says_which_extra_the_command_needs() -> None:
     )
     assert (light.returncode, light.stdout) == (1, "")
     assert light.stderr == "This needs the package typer: run pip install 'driftline[cli]'.\n"
+
+
+def test_ctrl_c_while_it_still_imports_ends_it_without_a_word() -> None:
+    code = (
+        "import sys\n"
+        "class Person:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'typer':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Person())\n"
+        "from driftline.__main__ import main\n"
+        "main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["models", "--json", "--brokers", NOBODY]], ids=["help", "an error"]
+)
+def test_a_reader_that_has_gone_ends_it_without_a_word(arguments: list[str]) -> None:
+    """As `| head` does; the error's own line is what it does not read."""
+    gone, written = os.pipe()
+    os.close(gone)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "driftline", *arguments],
+            stdout=written, stderr=subprocess.PIPE, timeout=60,
+        )  # fmt: skip
+    finally:
+        os.close(written)
+    assert (ended.returncode, ended.stderr) == (1, b"")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 
+import orjson
 import pytest
 import typer
 from typer.core import TyperGroup
@@ -114,3 +115,17 @@ def test_commands_of_the_light_extra_need_no_package_of_the_services() -> None:
     )
     assert light.stderr == f"No broker answers at {NOBODY}: connection refused.\n"
     assert light.returncode == 1
+
+
+def test_what_a_role_says_while_it_is_put_together_is_logged_as_all_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DRIFTLINE_ARTIFACTS_URL", raising=False)
+    learner = subprocess.run(
+        [sys.executable, "-m", "driftline", "run", "learner"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    line = orjson.loads(learner.stderr)  # one, and JSON
+    assert (line["event"], line["role"]) == ("stopped", "learner")
+    assert "set DRIFTLINE_ARTIFACTS_URL" in line["reason"]
+    assert learner.returncode == 1

@@ -1,11 +1,13 @@
 """Do recorded rows come out in order, in time, and their labels after them?"""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from driftline.cli.recorded_rows import Columns, guessed_kinds, recorded_rows
 from driftline.cli.replay import Delay, Replay, Row, paced, within
@@ -122,6 +124,25 @@ def test_kinds_are_guessed_when_no_spec_names_them(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_label_delay_is_rows_or_time(text: str, delay: Delay) -> None:
     assert parse_delay(text) == delay
+
+
+@pytest.mark.parametrize("text", ["100", "0", "2.5", " 7 "])
+def test_a_delay_without_a_unit_is_refused_because_it_may_mean_either(text: str) -> None:
+    number = text.strip()
+    with pytest.raises(typer.BadParameter, match=rf"Write {re.escape(number)}rows or .*{number}s"):
+        parse_delay(text)
+
+
+def test_a_replay_knows_how_many_labels_are_due() -> None:
+    timer = ManualTimer()
+    recorded = [Row(i, {}, prediction="a", label="b") for i in range(5)]
+    replay = Replay(recorded, RecordingApp(timer), model="m", name="f", timer=timer,
+                    delay=Delay(rows=2))  # fmt: skip
+    steps = replay.run()
+    assert [replay.due for _ in zip(range(4), steps, strict=False)] == [1, 2, 2, 2]
+    for _ in steps:
+        pass
+    assert replay.due == 0
 
 
 def test_a_speed_is_rows_per_second_or_max() -> None:

@@ -14,7 +14,7 @@ from driftline.runtime.memory import ManualClock, MemoryOutputs, MemoryRecord
 from driftline.runtime.ports import StoreUnavailableError
 from driftline_schemas.codec import encode
 from driftline_schemas.registry import RegistryCommand
-from tests.unit.core.registry.book import INSTALLATION, START, command, spec, version
+from tests.unit.core.registry.book import INSTALLATION, START, command, gate, spec, version
 
 JOURNAL, DEAD = "p.journal.v1", "p.dead-letters.v1"
 SPEC = command("spec", "apply_spec", spec(schedules=[{"cron": "0 * * * *", "pipeline": "lr"}]))
@@ -169,3 +169,50 @@ async def test_a_refused_command_tells_nobody() -> None:
     owner = rig.process()
     await owner.read(PROMOTE)
     assert (rig.actions, owner.told) == (["promote:refused"], [])
+
+
+async def test_no_command_can_write_a_fact_that_stops_every_reader() -> None:
+    rig = Rig()
+    owner = rig.process()
+    await owner.read(SPEC, SM1, LR1)
+    poison = gate(LR1.body["version_id"], 1, mean="nan", lower="nan", upper="nan")
+    await owner.read(command("nan", "gate_evaluated", poison), PROMOTE)
+    assert rig.actions[-2:] == ["gate_evaluated:refused", "promote:accepted"]
+    await rig.process().owner.open()
+
+
+async def test_nothing_is_added_behind_a_fact_that_nobody_can_take_in() -> None:
+    rig = Rig()
+    await rig.process().read(SPEC, SM1, LR1)
+    body = {**gate(LR1.body["version_id"], 1), "mean": None}
+    fact, raw = seal(
+        Draft("bad", "gate_evaluated", "learner", "r", body), rig.log.facts[-1], rig.clock.now()
+    )
+    rig.log.facts.append(fact)
+    rig.log.records.append(raw)
+    owner = rig.process()
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError):
+            await owner.read(PROMOTE)
+    assert owner.owner.failed.is_set()
+    assert str(owner.owner.failure) == (
+        "The registry cannot be followed: fact 4 (gate_evaluated) cannot be taken in: mean: Input"
+        " should be a valid number: nothing is added to it."
+    )
+    assert rig.log.facts[-1] == fact
+
+
+async def test_a_fact_of_a_former_release_that_no_journal_can_take_stops_no_owner() -> None:
+    rig = Rig()
+    body = spec()
+    edges = {"kind": "numeric", "edges": [None], "reference": [1, 1]}
+    bad = {**body["bins"], "features": {"age": edges}}
+    fact, raw = seal(
+        Draft("old", "apply_spec", "ann", "r", {**body, "bins": bad}), rig.log.facts[-1], START
+    )
+    rig.log.facts.append(fact)
+    rig.log.records.append(raw)
+    owner = rig.process()
+    first = command("sm1", "model_updated", version(body["spec_hash"], "sm", 1))
+    await owner.read(command("old", "apply_spec", body), first)  # the former would be told again
+    assert owner.told == [(2, "deployed")]

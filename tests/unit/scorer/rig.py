@@ -11,7 +11,6 @@ import orjson
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from driftline.core.registry.consequences import deployment_of
 from driftline.runtime.memory import ManualClock
 from driftline.runtime.models.artifacts import ArtifactStore
 from driftline.runtime.models.loader import SafeCodec
@@ -24,9 +23,6 @@ from driftline.scorer.recording import MemoryRecorder
 from driftline.scorer.sanity import SanityCheck
 from driftline.scorer.swapping import Swapping
 from driftline.scorer.wanted import Deployments, VersionSpec
-from driftline_schemas.codec import encode
-from driftline_schemas.registry import Fact
-from driftline_schemas.topics import DEPLOYMENTS, REGISTRY
 from loadtests.versions import Trainer, spec_body, wire_spec
 from tests.unit.core.registry.book import START, Book
 
@@ -104,11 +100,8 @@ class Rig:
         self.swapping.hear(self.deployments.news())
 
     def take(self, raw: bytes) -> None:
-        """One fact, and the deployment that follows from it."""
-        self.deployments.take(REGISTRY, raw)
-        deployment = deployment_of(Fact.model_validate(orjson.loads(raw)))
-        if deployment is not None:
-            self.deployments.take(DEPLOYMENTS, encode(deployment))
+        """One fact."""
+        self.deployments.take(raw)
 
     async def settle(self) -> None:
         models = self.swapping.models.values()

@@ -1,6 +1,7 @@
 """What does the scorer answer to requests, good and bad?"""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from driftline.scorer.ready import Ready
 from driftline.scorer.recording import MemoryRecorder
 from driftline_schemas.codec import decode
 from driftline_schemas.predictions import Prediction
-from loadtests.versions import wire_spec
+from loadtests.versions import spec_body, wire_spec
 from tests.unit.scorer.rig import ROW, Rig
 
 TOKEN = "scorer-token-0123456789"
@@ -177,6 +178,29 @@ async def test_features_that_fit_nothing_are_left_out_and_published_as_they_came
     assert rig.published()[0]["features"] == odd
 
 
+@pytest.mark.parametrize(
+    ("features", "unseen"),
+    [
+        pytest.param(ROW, {}, id="all are there"),
+        pytest.param({**ROW, "unknown": 1}, {}, id="others do not matter"),
+        pytest.param({"age": 51.5}, {"missing": ["pro"]}, id="one is not there"),
+        pytest.param({}, {"missing": ["age", "pro"]}, id="none is there"),
+        pytest.param({"age": None, "pro": True}, {"missing": ["age"]}, id="one is null"),
+        pytest.param({"age": "monday", "pro": True}, {"invalid": ["age"]}, id="a text"),
+        pytest.param({"age": 10**30}, {"missing": ["pro"], "invalid": ["age"]}, id="one of each"),
+    ],
+)
+async def test_features_that_the_model_did_without_are_named_in_the_answer_alone(
+    rig: Rig, features: dict[str, Any], unseen: dict[str, list[str]]
+) -> None:
+    content = json.dumps({"features": features}).encode()  # orjson writes no wide integer
+    answer = await rig.ask("POST", "/v1/models/churn:predict", content=content, headers=JSON)
+    assert answer.status_code == 200
+    said = answer.json()
+    assert {name: said[name] for name in ("missing", "invalid") if name in said} == unseen
+    assert {"missing", "invalid"}.isdisjoint(rig.published()[0])
+
+
 async def test_a_wide_integer_is_invalid_to_the_model_and_to_every_reader(rig: Rig) -> None:
     status, _ = await raw(rig, b'{"features":{"age":%d,"pro":true,"big":1e30}}' % 10**30)
     assert status == 200
@@ -290,10 +314,23 @@ async def test_before_the_topics_are_read_nobody_is_told_unknown() -> None:
     assert (await rig.predict()).status_code == 404
 
 
-async def test_a_model_without_a_version_answers_503() -> None:
-    rig = Rig(wire_spec(pipelines={}, champion=None))
+async def test_a_model_whose_champion_is_still_made_answers_503() -> None:
+    rig = Rig()
+    rig.book.accepted("apply_spec", spec_body(rig.spec))
+    await rig.feed()
+    answer = await rig.predict()
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "No version of churn is deployed yet" in answer.json()["error"]
+
+
+async def test_a_model_that_is_served_outside_is_not_worth_asking_for_again() -> None:
+    rig = Rig(wire_spec(champion=None))
     await rig.begin()
-    assert "No version of churn is deployed yet" in (await rig.predict()).json()["error"]
+    answer = await rig.predict()
+    assert (answer.status_code, "retry-after" in answer.headers) == (404, False)
+    assert "served outside" in answer.json()["error"]
+    await rig.promote("lr/v1")  # by a person
+    assert (await rig.predict()).status_code == 200
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, "12"])
@@ -325,6 +362,8 @@ async def test_the_openapi_page_describes_the_route(rig: Rig) -> None:
     route = page["paths"]["/v1/models/{model}:predict"]["post"]
     schema = route["requestBody"]["content"]["application/json"]["schema"]
     assert "features" in schema["properties"]
+    answered = page["components"]["schemas"]["PredictAnswer"]["properties"]
+    assert {"missing", "invalid"} <= answered.keys()
     assert page["paths"].keys() == {"/v1/models/{model}:predict", "/v1/models"}
 
 

@@ -12,7 +12,6 @@ from driftline.core.fact_chain import BrokenChainError
 from driftline.runtime.models.artifacts import ArtifactError
 from driftline.scorer import swapping
 from driftline_schemas.registry import Artifact
-from driftline_schemas.topics import DEPLOYMENTS, REGISTRY
 from loadtests.versions import wire_spec
 from tests.unit.scorer.rig import Rig
 
@@ -60,7 +59,7 @@ async def test_the_former_version_answers_while_the_new_one_is_loaded() -> None:
     rig.tell()
     for _ in range(20):
         assert await rig.serving() == "churn/sm/v1"
-    assert rig.swapping.unsettled == ["churn"]
+    assert not rig.swapping.models["churn"].is_settled
     gate.set()
     await rig.settle()
     assert await rig.serving() == "churn/lr/v1"
@@ -81,7 +80,7 @@ async def test_a_rollback_does_not_wait_for_a_version_that_is_being_loaded() -> 
     rig.book.accepted("rollback", {"model": "churn"})
     rig.tell()
     assert await rig.serving() == "churn/lr/v1"
-    assert rig.swapping.unsettled == []
+    assert rig.swapping.models["churn"].is_settled
     await rig.swapping.close()
 
 
@@ -236,34 +235,6 @@ async def test_after_a_restart_the_way_back_is_warm_again() -> None:
     assert await again.serving() == "churn/lr/v1"
 
 
-async def test_a_deployment_that_is_read_before_its_version_waits_for_it() -> None:
-    rig = Rig()
-    source = await begun()
-    rig.trainer, rig.loader, rig.swapping.loader = source.trainer, source.loader, source.loader
-    arm = b'{"version_id":"%s","share":1,"role":"champion"}'
-    arm %= source.swapping.versions["churn"].encode()
-    deployment = b'{"model":"churn","seq":1,"arms":[%s],"reason":"r","actor":"a"}' % arm
-    rig.deployments.take(DEPLOYMENTS, deployment)
-    rig.swapping.hear(rig.deployments.news())
-    assert rig.swapping.not_ready() == "1 models are being loaded"
-    assert (await rig.predict()).status_code == 503
-    for raw in source.book.records:
-        rig.deployments.take(REGISTRY, raw)
-    rig.swapping.hear(rig.deployments.news())
-    await rig.settle()
-    assert rig.swapping.versions == source.swapping.versions
-    assert rig.swapping.not_ready() is None
-
-
-async def test_an_older_deployment_changes_nothing() -> None:
-    rig = await begun()
-    await rig.promote("lr/v1")
-    old = b'{"model":"churn","seq":1,"arms":[],"reason":"r","actor":"a"}'
-    rig.deployments.take(DEPLOYMENTS, old)
-    assert rig.deployments.news() == []
-    assert await rig.serving() == "churn/lr/v1"
-
-
 async def test_damage_found_at_the_start_is_said_and_later_damage_stops_nobody() -> None:
     fresh = Rig()
     fresh.swapping.damage = "the registry is damaged: fact 2 was changed"
@@ -272,7 +243,7 @@ async def test_damage_found_at_the_start_is_said_and_later_damage_stops_nobody()
     assert rig.swapping.not_ready() is None
     last = rig.book.records[-1]
     with pytest.raises(BrokenChainError, match=r"fact \d+ stands where \d+ belongs"):
-        rig.deployments.take(REGISTRY, last)
+        rig.deployments.take(last)
     rig.swapping.damage = "the registry is damaged"
     assert rig.swapping.not_ready() is None
     assert await rig.serving() == "churn/sm/v1"

@@ -140,9 +140,9 @@ def test_each_kind_of_trouble_is_logged_once_a_minute(caplog: pytest.LogCaptureF
         seconds = 61.0
         log.say("full", logging.WARNING, "the queue is full")
     assert [record.getMessage() for record in caplog.records] == [
-        "the queue is full",
-        "FAIL [client] no broker",
-        "the queue is full (4 more like it since the last line)",
+        "Driftline: the queue is full",
+        "Driftline: FAIL [client] no broker",
+        "Driftline: the queue is full (4 more like it since the last line)",
     ]
 
 
@@ -152,14 +152,17 @@ def run_app(code: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_an_app_without_kafka_ends_in_time_with_clean_output() -> None:
+def test_an_app_without_kafka_ends_in_time_and_says_what_was_lost() -> None:
     start = perf_counter()
     app = run_app(
         f"d = Driftline('{NOBODY}')\n"
         "d.log_label(model='m', prediction_id='1', label='a')\n"
         "time.sleep(0.5)\nprint('done')"
     )
-    assert (app.returncode, app.stdout, app.stderr) == (0, "done\n", "")
+    assert (app.returncode, app.stdout) == (0, "done\n")
+    *refused, lost = app.stderr.splitlines()
+    assert lost == "Driftline: 1 record was not sent within 5 s at the end"
+    assert all(f"{NOBODY}/bootstrap" in line for line in refused)
     assert perf_counter() - start < 15
 
 
@@ -177,4 +180,5 @@ def test_a_forked_process_starts_with_its_own_queue_and_ids() -> None:
         "print(os.waitstatus_to_exitcode(status), d.statistics().queued)\n"
         "d.close(0)"
     )
-    assert (app.stdout, app.stderr) == ("1 2\n", "")
+    assert app.stdout == "1 2\n"
+    assert "Traceback" not in app.stderr

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from driftline.api.folds import Folds
+from driftline.api.folds import OPEN, Folds
 from driftline.api.history import Revised
 from driftline.api.page import words
-from driftline.api.page.health import OPEN
 from driftline.api.page.layout import Page, badge, facts, link, section, table
 from driftline.api.page.markup import Html, joined, tag
 from driftline.api.page.timeline import ended, name_of

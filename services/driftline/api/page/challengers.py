@@ -9,6 +9,7 @@ from driftline.api.page import words
 from driftline.api.page.charts.gate import gate as drawn
 from driftline.api.page.layout import badge, folded, section, table
 from driftline.api.page.markup import Html, tag
+from driftline.core.gates.saying import VERDICTS, standing_said
 from driftline_schemas.spec import GateSpec
 
 HEADS: Final = ("Pairs", "Gain", "At least", "At most", "Verdict")
@@ -30,40 +31,48 @@ def challengers(folds: Folds, model: str) -> Html | None:
         f" One takes over when the whole band lies above 0, the gain is at least"
         f" {words.number(wanted.least_gain)} (dashed), and it rests on {wanted.min_pairs:,} pairs."
     )
+    serving = known.deployed.body.lineage if known and known.deployed else None
     cards = [
-        _challenger(place, name, list(gates[name]), wanted) for place, name in enumerate(names)
+        _challenger(name, list(gates[name]), wanted, f"gate-{place}")
+        for place, name in enumerate(names)
+        if name != serving
     ]
+    if serving is not None and serving in gates:
+        cards.append(_served(serving, list(gates[serving]), wanted))
     return section("challengers", "Challengers", tag("p", said, class_="quiet"), *cards)
 
 
-def _challenger(place: int, name: str, points: Sequence[GatePoint], wanted: GateSpec) -> Html:
+def _challenger(name: str, points: Sequence[GatePoint], wanted: GateSpec, fold: str) -> Html:
     last = points[-1]
-    of_test = [point for point in points if point.test == last.test]
-    rows = [_row(point) for point in list(reversed(points))[:LAST]]
     return tag(
         "article",
-        tag("h3", name, " ", badge(words.GATES[last.verdict], LEVELS[last.verdict])),
-        tag("p", progress_said(last, wanted)),
+        tag("h3", name, " ", badge(VERDICTS[last.verdict], LEVELS[last.verdict])),
+        tag("p", standing_said(last, wanted)),
         _progress(name, last, wanted) if last.verdict == "no_data" else None,
-        drawn(name, of_test, wanted.least_gain),
-        folded(f"gate-{place}", "As a table", table(f"Gate of {name}, newest first", HEADS, rows)),
+        *_evidence(name, points, wanted, fold),
     )
 
 
-def progress_said(point: GatePoint, wanted: GateSpec) -> str:
-    """What it has shown, and what is missing."""
-    if point.lower is None or point.upper is None:
-        return f"{point.n:,} of {wanted.min_pairs:,} pairs so far, gain {words.gain(point.mean)}."
-    shown = (
-        f"Gain {words.gain(point.mean)}, between {words.gain(point.lower)} and"
-        f" {words.gain(point.upper)}, on {point.n:,} pairs (test {point.test})."
+def _served(name: str, points: Sequence[GatePoint], wanted: GateSpec) -> Html:
+    """Of what is no challenger now, the evidence from before."""
+    last = points[-1]
+    said = f"As a challenger it was {VERDICTS[last.verdict]}. {standing_said(last, wanted)}"
+    evidence = _evidence(name, points, wanted, "gate-table-serving")
+    return tag(
+        "article",
+        tag("h3", name, " ", badge("serves", "good")),
+        folded("gate-serving", "Its evidence from before it served", tag("p", said), *evidence),
     )
-    missing = []
-    if point.mean < wanted.least_gain:
-        missing.append(f"the gain is below {words.number(wanted.least_gain)}")
-    if point.lower <= 0:
-        missing.append("it may still be no gain at all")
-    return f"{shown} {words.capital(' and '.join(missing))}" if missing else shown
+
+
+def _evidence(
+    name: str, points: Sequence[GatePoint], wanted: GateSpec, fold: str
+) -> tuple[Html | None, Html]:
+    """The chart of its newest test, and all as a table."""
+    of_test = [point for point in points if point.test == points[-1].test]
+    rows = [_row(point) for point in list(reversed(points))[:LAST]]
+    numbers = table(f"Gate of {name}, newest first", HEADS, rows)
+    return drawn(name, of_test, wanted.least_gain), folded(fold, "As a table", numbers)
 
 
 def _progress(name: str, point: GatePoint, wanted: GateSpec) -> Html:
@@ -77,5 +86,5 @@ def _row(point: GatePoint) -> tuple[str, ...]:
         words.gain(point.mean),
         words.gain(point.lower),
         words.gain(point.upper),
-        words.GATES[point.verdict],
+        VERDICTS[point.verdict],
     )

@@ -1,6 +1,7 @@
 """The forms by which a person promotes a version or rolls back, and what became of it."""
 
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final
 
 from driftline.api.folds import Folds
@@ -35,18 +36,18 @@ def promote_page(
     address = address_of("/promote", name=known.name, version=version.version_id)
     form = _form(address, f"Promote {name}", known, reader, key, given)
     why = "It serves at once, whatever its gate says. A hold of its lineage stays."
-    return _page(f"Promote {name}", known, given, tag("p", why), form)
+    return _page(f"Promote {name}", known, given, tag("p", why), _follows(known, version), form)
 
 
 def rollback_page(folds: Folds, known: ModelState, reader: Reader, key: str, given: Given) -> Page:
     """Ask for the reason why an earlier version shall serve again, and for which."""
     address = address_of("/rollback", name=known.name)
-    if known.promotions.earlier() is None:
+    if not (choices := _choices(folds, known, given.to)):
         return _page("Roll back", known, given, tag("p", "Nothing served this model before."))
     choice = tag(
         "p",
         tag("label", "Back to", for_="to"),
-        tag("select", *_choices(folds, known, given.to), id="to", name="to"),
+        tag("select", *choices, id="to", name="to"),
     )
     form = _form(address, "Roll back", known, reader, key, given, choice)
     why = "The lineage that serves now is held: its gate promotes nothing until somebody lifts it."
@@ -72,7 +73,21 @@ def _became(folds: Folds, known: ModelState, fact: Fact | None, now: int) -> lis
         said = words.capital(f"refused: {fact.body.get('why', '')}")
         return [tag("p", said, class_="problem"), facts(pairs)]
     name = fact.body.get("name", known.name)
-    return [tag("p", tag("b", f"{name} serves.")), facts([*pairs, *_scorers(folds, known, now)])]
+    note = _follows(known, known.find(str(name))) if fact.action == "promote" else None
+    said = tag("p", tag("b", f"{name} serves."))
+    return [said, *([note] if note else []), facts([*pairs, *_scorers(folds, known, now)])]
+
+
+def _follows(known: ModelState, version: Version | None) -> Html | None:
+    """What becomes of a version whose lineage goes on by itself."""
+    if version is None or not known.is_followed(version):
+        return None
+    return tag(
+        "p",
+        f"Newer versions of its lineage {version.lineage} follow by themselves (",
+        tag("code", "follow: true"), "): ", tag("code", f"driftline hold {quote(known.name)}"),
+        " keeps this one.",
+    )  # fmt: skip
 
 
 def _scorers(folds: Folds, known: ModelState, now: int) -> list[tuple[str, Content]]:
@@ -125,9 +140,12 @@ def _choices(folds: Folds, known: ModelState, chosen: str) -> list[Html]:
     """What served before, the last one first; the registry knows which of them is meant by none."""
     serving = known.deployed.body.version_id if known.deployed else None
     served = [d.version_id for d in reversed(folds.history.decided(known.name).deployments)]
-    earlier = [v for v in dict.fromkeys(served) if v != serving][:SERVED]
-    before = name_of(folds, known.name, known.promotions.earlier() or "")
-    options = [tag("option", f"{before} (served before)", value="")]
+    default = known.promotions.earlier() or ""
+    earlier = [v for v in dict.fromkeys(served) if v not in (serving, default)][:SERVED]
+    options = []
+    if default:
+        before = name_of(folds, known.name, default)
+        options = [tag("option", f"{before} (served before)", value="")]
     return options + [
         tag(
             "option", name_of(folds, known.name, version), value=version, selected=version == chosen

@@ -17,6 +17,7 @@ from driftline.api.page.performance import targets
 from driftline_schemas.verdicts import Result
 
 SHOWN: Final = 15  # small charts before the fold, and whatever drifted
+DRAWN: Final = 100  # small charts at all; the table has every feature
 HEADS: Final = ("Feature", "Outcome", "Effect", "Test", "p", "Level", "Said")
 LEVELS: Final = {"drifted": "bad", "ok": "good"}
 
@@ -40,27 +41,47 @@ class Judged:
 
 def judged(folds: Folds, model: str, target: str | None) -> tuple[str, list[Judged]]:
     """All scopes for windows of a target (else of the smallest that there are), and which it is."""
+    chosen, windows, results = _compared(folds, model, target)
+    series = effects_of(windows)
+    scopes = [Judged(result, series.get(result.scope, ())) for result in results]
+    return chosen, sorted(scopes, key=lambda each: each.order)
+
+
+def judged_scope(
+    folds: Folds, model: str, scope: str, target: str | None
+) -> tuple[str, Judged | None]:
+    """One of them alone; None if the newest verdict does not know it."""
+    chosen, windows, results = _compared(folds, model, target)
+    result = next((each for each in results if each.scope == scope), None)
+    if result is None:
+        return chosen, None
+    places = [(window, window.scopes.index(scope)) for window in windows if scope in window.scopes]
+    return chosen, Judged(result, [_effect(window, place) for window, place in places])
+
+
+def _compared(
+    folds: Folds, model: str, target: str | None
+) -> tuple[str, list[Compared], Sequence[Result]]:
+    """Which target it is, its windows by time, and the results of its newest verdict."""
     found = folds.history.of(model)
     known = [each for each in (*TARGETS, *found.compared) if each in found.compared]
     chosen = target if target in found.compared else next(iter(known), TARGETS[0])
     windows = sorted(found.compared.get(chosen, {}).values(), key=lambda each: each.start)
-    series = effects_of(windows)
-    results = found.newest[chosen].results if chosen in found.newest else ()
-    scopes = [Judged(result, series.get(result.scope, ())) for result in results]
-    return chosen, sorted(scopes, key=lambda each: each.order)
+    return chosen, windows, found.newest[chosen].results if chosen in found.newest else ()
 
 
 def effects_of(windows: Sequence[Compared]) -> dict[str, list[Effect]]:
     """By scope, in the order of the windows."""
     series: dict[str, list[Effect]] = {}
     for window in windows:
-        rows = zip(window.scopes, window.outcomes, window.effects, strict=True)
-        for scope, outcome, value in rows:
-            effect = Effect(
-                window.start, window.end, window.n, value, OUTCOMES[outcome] == "drifted"
-            )
-            series.setdefault(scope, []).append(effect)
+        for place, scope in enumerate(window.scopes):
+            series.setdefault(scope, []).append(_effect(window, place))
     return series
+
+
+def _effect(window: Compared, place: int) -> Effect:
+    is_drifted = OUTCOMES[window.outcomes[place]] == "drifted"
+    return Effect(window.start, window.end, window.n, window.effects[place], is_drifted)
 
 
 def drift(folds: Folds, model: str, target: str | None) -> Html:
@@ -71,7 +92,7 @@ def drift(folds: Folds, model: str, target: str | None) -> Html:
         wait = "No window is judged yet: the first needs 200 predictions in closed panes."
         return section("drift", heading, tag("p", wait))
     top = charts.highest([each.effects for each in scopes])
-    tiles = [_tile(model, each, chosen, top) for each in scopes]
+    tiles = [_tile(model, each, chosen, top) for each in scopes[:DRAWN]]
     shown = max(SHOWN, sum(each.result.outcome == "drifted" for each in scopes))
     rest = tiles[shown:]
     return section(
@@ -89,6 +110,7 @@ def drift(folds: Folds, model: str, target: str | None) -> Html:
         folded("drift-rest", f"{len(rest)} more", tag("ul", *rest, class_="tiles"))
         if rest
         else None,
+        tag("p", f"Drawn are the worst {DRAWN}.", class_="quiet") if len(scopes) > DRAWN else None,
         folded("drift-table", "All features as a table", _table(model, scopes)),
     )
 

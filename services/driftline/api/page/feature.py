@@ -6,7 +6,7 @@ from driftline.api.folds import Folds
 from driftline.api.page import words
 from driftline.api.page.charts import drift as charts
 from driftline.api.page.charts.distribution import bin_names, distribution, shares
-from driftline.api.page.drift import Judged, judged, outcome_badge
+from driftline.api.page.drift import Judged, judged_scope, outcome_badge
 from driftline.api.page.layout import Page, facts, folded, link, section, table
 from driftline.api.page.markup import Html, joined, tag
 from driftline_schemas.control import Bins
@@ -20,8 +20,7 @@ CHANGED: Final = (
 
 def feature_page(folds: Folds, model: str, feature: str, target: str | None) -> Page | None:
     """None if the newest verdict does not know the feature."""
-    chosen, scopes = judged(folds, model, target)
-    found = next((each for each in scopes if each.result.scope == feature), None)
+    chosen, found = judged_scope(folds, model, feature, target)
     if found is None:
         return None
     back = tag("p", "A feature of ", link(model, "/model", name=model, drift=chosen))

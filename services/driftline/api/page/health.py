@@ -4,17 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from driftline.api.folds import Folds
+from driftline.api.folds import OPEN, Folds
 from driftline.api.history import Scored
 from driftline.api.page import words
 from driftline_schemas.alerts import Alert
 from driftline_schemas.verdicts import Verdict
 
-OPEN: Final = ("firing", "worse")
 UNREGISTERED: Final = 100  # names without a specification that are shown
 SETTLED: Final = 0.95  # a figure with so many of its labels is worth telling first
 LEVELS: Final = ("bad", "warn", "idle", "good")
-TARGETS: Final = ("200", "1000", "5000", "month")
+MONTH: Final = "month"
+TARGETS: Final = ("200", "1000", "5000", MONTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,11 @@ def figures(folds: Folds, model: str, target: str | None = None) -> tuple[str, l
 
 
 def newest_figure(folds: Folds, model: str) -> Scored | None:
-    """The latest window whose labels have come, else the latest of which anything is known."""
-    _, windows = figures(folds, model)
+    """The latest judged window whose labels have come, else the latest of which anything is known.
+    A month is no judged window: it counts from its first prediction, and ends in the future."""
+    target, windows = figures(folds, model)
+    if target == MONTH:
+        return None
     known = [each for each in reversed(windows) if each.value is not None]
     settled = (each for each in known if each.coverage >= SETTLED)
     return next(settled, known[0] if known else None)

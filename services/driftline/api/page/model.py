@@ -12,6 +12,7 @@ from driftline.api.page.layout import Page, badge, facts, folded, link, section
 from driftline.api.page.markup import Content, Html, joined, tag
 from driftline.api.page.performance import performance
 from driftline.api.page.timeline import name_of
+from driftline.core.gates.saying import VERDICTS
 from driftline.core.registry.models import ModelState
 from driftline_schemas.alerts import Alert
 from driftline_schemas.registry import Fact
@@ -111,9 +112,13 @@ def _decisions(folds: Folds, model: str) -> Html | None:
 
 
 def _deed(folds: Folds, model: str, fact: Fact) -> Html:
-    what = words.ACTIONS.get(fact.action, fact.action)
+    parts = []
+    if (verdict := VERDICTS.get(fact.body.get("verdict", ""))) is not None:
+        parts.append(f"{fact.body.get('challenger')} is {verdict}")
     if isinstance(deployed := fact.body.get("deployed"), dict):
-        what = f"{what}: {name_of(folds, model, str(deployed.get('version_id')))} serves"
+        parts.append(f"{name_of(folds, model, str(deployed.get('version_id')))} serves")
+    what = words.ACTIONS.get(fact.action, fact.action)
+    what = f"{what}: {', '.join(parts)}" if parts else what
     refused = None
     if fact.outcome == "refused":
         refused = tag("p", badge("refused", "warn"), f" {fact.body.get('why', '')}")

@@ -21,21 +21,28 @@ from driftline.api.page.timeline import name_of
 
 COUNTED: Final = {"incident": "with an incident", "attention": "in need of attention"}
 LAST: Final = 40  # windows of a sparkline
+CARDS: Final = 100  # on a page
 
 
-def overview(folds: Folds, wanted: str = "") -> Page:
-    """The models whose names contain `wanted`."""
+def overview(folds: Folds, wanted: str = "", start: int = 0) -> Page:
+    """The models whose names contain `wanted`, a page of them, from the `start`-th worst on."""
     names = [name for name in model_names(folds) if wanted.lower() in name.lower()]
     alerts = open_alerts(folds)
     found = [(name, health(folds, name, alerts.get(name, ()))) for name in names]
     found.sort(key=lambda each: (each[1].rank, each[0]))
-    cards = tag("ul", *(_card(folds, name, how) for name, how in found), class_="cards")
+    shown = found[start : start + CARDS]
+    cards = tag("ul", *(_card(folds, name, how) for name, how in shown), class_="cards")
     return Page(
         "Models",
         joined(
             [
                 _search(wanted) if wanted or len(names) > 8 else None,
-                section("models", _counted(how for _, how in found), cards)
+                section(
+                    "models",
+                    _counted(how for _, how in found),
+                    cards,
+                    _pages(wanted, start, len(found)),
+                )
                 if found
                 else _nothing(wanted),
             ]
@@ -49,6 +56,24 @@ def _counted(found: Iterable[Health]) -> str:
     counts = Counter(how.word.lower() for how in found)
     said = ", ".join(f"{n} {COUNTED.get(word, word)}" for word, n in counts.items())
     return f"{words.times(counts.total(), 'model')}: {said}"
+
+
+def _pages(wanted: str, start: int, total: int) -> Html | None:
+    """Which of them are shown, and the ways to the others."""
+    if start == 0 and total <= CARDS:
+        return None
+    query = {"q": wanted} if wanted else {}
+    before, after = max(0, start - CARDS), start + CARDS
+    return tag(
+        "p",
+        f"{start + 1:,} to {min(after, total):,} of {total:,}, the worst first. "
+        if start < total
+        else None,
+        link("Worse ones", "/", **query, start=str(before)) if start else None,
+        " ",
+        link("More models", "/", **query, start=str(after)) if after < total else None,
+        class_="links",
+    )
 
 
 def _nothing(wanted: str) -> Html:
@@ -87,10 +112,10 @@ def _card(folds: Folds, name: str, how: Health) -> Html:
 
 
 def _course(folds: Folds, name: str) -> Html | None:
-    _, windows = figures(folds, name)
     last = newest_figure(folds, name)
     if last is None:
         return None
+    _, windows = figures(folds, name)
     said = f"{words.metric_name(last.metric)}, newest {words.figure(last.metric, last.value)}"
     values = [each.value for each in windows[-LAST:] if each.value is not None]
     return sparkline(said, values, is_share=last.metric == words.ACCURACY)

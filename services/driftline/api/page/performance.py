@@ -1,23 +1,25 @@
 """The section that says how good a model was over time."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from driftline.api.folds import Folds
 from driftline.api.history import Scored
 from driftline.api.page import words
 from driftline.api.page.charts.performance import performance as drawn
-from driftline.api.page.health import TARGETS, figures
+from driftline.api.page.health import MONTH, TARGETS, figures
 from driftline.api.page.layout import address_of, folded, section, table
 from driftline.api.page.markup import Html, joined, tag
-from driftline.api.page.timeline import timeline
+from driftline.api.page.timeline import name_of, timeline
 
 HEADS: Final = ("From", "To", "Predictions", "Figure", "Labelled", "Version", "Said")
 
 
 def performance(folds: Folds, model: str, target: str | None) -> Html:
     """For windows of a target, else of the smallest that there are."""
-    chosen, windows = figures(folds, model, target)
+    chosen, found = figures(folds, model, target)
+    windows = [replace(each, version=name_of(folds, model, each.version)) for each in found]
     metric = windows[-1].metric if windows else words.ACCURACY
     happened = timeline(folds, model)
     floors = _floors(folds, model, metric)
@@ -34,7 +36,8 @@ def performance(folds: Folds, model: str, target: str | None) -> Html:
             "p",
             "By the time of the predictions. Hollow: fewer than 95 % are labelled, so the figure"
             " may still change. Dotted upright: another version serves; shaded: an incident."
-            + (" Dashed across: the floor." if floors else ""),
+            + (" Dashed across: the floor." if floors else "")
+            + (" Each is a calendar month, the newest so far." if chosen == MONTH else ""),
             class_="quiet",
         ),
         happened.legend,

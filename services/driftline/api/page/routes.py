@@ -1,5 +1,6 @@
 """The page's routes: what people look at, and the two forms by which they decide."""
 
+from collections.abc import Callable, Hashable
 from typing import Annotated, Final
 from urllib.parse import parse_qs
 
@@ -30,8 +31,10 @@ HTML: Final = "text/html; charset=utf-8"
 YEAR: Final = 31_536_000
 REFRESHED_MS: Final = 30_000  # what depends on the clock alone may be so old
 MOST_FIELDS: Final = 20
+DRAWN_KEPT: Final = 64  # pages of one version
 Text = Annotated[str, Query(max_length=1_024)]
 Maybe = Annotated[str | None, Query(max_length=1_024)]
+Start = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
 class Desk:
@@ -45,15 +48,17 @@ class Desk:
         self.clock = clock
         self.access = access
         self.sessions = sessions
+        self._drawn: dict[Hashable, Page] = {}
+        self._drawn_at = ""
 
     def reader(self, request: Request) -> Reader:
         """Who looks."""
-        cookie = _cookie(request)
+        role, cookie = _role(request), _cookie(request)
         return Reader(
-            role=request.state.role or Role.anyone,
+            role=role,
             open_alerts=sum(map(len, open_alerts(self.folds).values())),
             is_signed_in=self.sessions.role(cookie) is not None,
-            seal=self.sessions.form_seal(cookie),
+            seal=self.sessions.form_seal(role, cookie),
         )
 
     def version(self) -> str:
@@ -63,6 +68,16 @@ class Desk:
     def is_known_already(self, request: Request) -> bool:
         """Whether the script has this version; then nothing need be drawn."""
         return request.headers.get("if-none-match") == f'"{self.version()}"'
+
+    def drawn(self, address: Hashable, draw: Callable[[], Page]) -> Page:
+        """The page at this address, drawn once in a version however many look at it."""
+        version = self.version()
+        if version != self._drawn_at or len(self._drawn) >= DRAWN_KEPT:
+            self._drawn.clear()
+        self._drawn_at = version
+        if address not in self._drawn:
+            self._drawn[address] = draw()
+        return self._drawn[address]
 
     def answer(self, request: Request, page: Page, *, live: bool = True) -> Response:
         """The page as HTML."""
@@ -80,7 +95,8 @@ class Desk:
     async def own_form(self, request: Request) -> dict[str, str]:
         """The fields of a form of ours; 403 for another's."""
         fields = await _fields(request)
-        if not self.sessions.is_own_form(_cookie(request), fields.get("seal", "")):
+        seal = fields.get("seal", "")
+        if not self.sessions.is_own_form(_role(request), _cookie(request), seal):
             raise HTTPException(403, "This form is too old, or not ours: open it again.")
         return fields
 
@@ -101,16 +117,19 @@ def page_routes(
 
 def _add_looks(router: APIRouter, desk: Desk) -> None:
     @router.get("/")
-    async def models(request: Request, q: Text = "") -> Response:
+    async def models(request: Request, q: Text = "", start: Start = 0) -> Response:
         if desk.is_known_already(request):
             return Response(status_code=304)
-        return desk.answer(request, overview(desk.folds, q.strip()))
+        wanted = q.strip()
+        page = desk.drawn(("/", wanted, start), lambda: overview(desk.folds, wanted, start))
+        return desk.answer(request, page)
 
     @router.get("/alerts")
     async def alerts(request: Request, model: Maybe = None) -> Response:
         if desk.is_known_already(request):
             return Response(status_code=304)
-        return desk.answer(request, alerts_page(desk.folds, model))
+        page = desk.drawn(("/alerts", model), lambda: alerts_page(desk.folds, model))
+        return desk.answer(request, page)
 
     @router.get("/alert")
     async def alert(request: Request, id: Text) -> Response:  # noqa: A002 - the field's name
@@ -137,9 +156,13 @@ def _add_model_looks(router: APIRouter, desk: Desk) -> None:
             raise HTTPException(404, "Nothing is known of this model.")
         if desk.is_known_already(request):
             return Response(status_code=304)
-        page = model_page(
-            desk.folds, name, desk.clock.now(), window=window, drift_window=drift,
-            may_decide=desk.reader(request).may_decide,
+        may_decide = desk.reader(request).may_decide
+        page = desk.drawn(
+            ("/model", name, window, drift, may_decide),
+            lambda: model_page(
+                desk.folds, name, desk.clock.now(), window=window, drift_window=drift,
+                may_decide=may_decide,
+            ),
         )  # fmt: skip
         return desk.answer(request, page)
 
@@ -215,13 +238,15 @@ def _add_doors(router: APIRouter, desk: Desk) -> None:
         answer = RedirectResponse(then, 303)
         answer.set_cookie(
             COOKIE, desk.sessions.issue(role), max_age=SECONDS, httponly=True, samesite="lax",
-            secure=request.url.scheme == "https",
+            secure=_is_encrypted(request),
         )  # fmt: skip
         return answer
 
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        await desk.own_form(request)
+        if desk.sessions.role(_cookie(request)) is not None:  # else there is nothing to end
+            await desk.own_form(request)
+            desk.sessions.end(_cookie(request))
         answer = RedirectResponse("/", 303)
         answer.delete_cookie(COOKIE)
         return answer
@@ -271,6 +296,18 @@ async def _fields(request: Request) -> dict[str, str]:
 
 def _cookie(request: Request) -> str:
     return cookie_of(request.headers.get("cookie", "").encode("latin-1"))
+
+
+def _role(request: Request) -> Role:
+    role: Role = request.state.role or Role.anyone
+    return role
+
+
+def _is_encrypted(request: Request) -> bool:
+    """Whether the browser came by https. Where a proxy ends TLS, it alone says so: by the Origin
+    that goes with every form."""
+    origin = request.headers.get("origin", "")
+    return request.url.scheme == "https" or origin.startswith("https://")
 
 
 def _inside(then: str) -> str:

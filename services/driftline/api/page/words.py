@@ -29,12 +29,6 @@ CHECKS: Final = {
     "no_labels": "No labels",
 }
 METRICS: Final = {ACCURACY: "accuracy", ABSOLUTE_ERROR: "mean absolute error"}
-GATES: Final = {
-    "promote": "proven better",
-    "reject": "not better by enough",
-    "continue": "undecided",
-    "no_data": "not enough pairs yet",
-}
 ACTIONS: Final = {
     "apply_spec": "specification applied",
     "model_updated": "followed",

@@ -110,11 +110,15 @@ class Outbox:
         waiting.settle()
 
     def again(self, waiting: Waiting, now: int, asked: int | None) -> None:
-        """Not delivered. Before the moment `asked` the receiver wants no request at all."""
+        """Not delivered. Before the moment `asked` the receiver wants no request at all, which is
+        granted as far as the backoff allows; `waiting.due` is when it is tried again."""
         self._flying = None
-        key = f"{waiting.alert.alert_id}/{self.channel}"
-        waiting.due = asked or now + self.backoff.wait(key, waiting.attempts)
-        self._held_until = max(self._held_until, asked or 0)
+        if asked is None:
+            key = f"{waiting.alert.alert_id}/{self.channel}"
+            waiting.due = now + self.backoff.wait(key, waiting.attempts)
+        else:
+            waiting.due = self.backoff.granted(asked, now)
+            self._held_until = max(self._held_until, waiting.due)
         queue = self._queues.setdefault(waiting.alert.alert_id, [])
         if any(self._supersedes(later, waiting) for later in queue):
             waiting.settle()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from math import isnan
 from typing import Any, Final
@@ -30,6 +31,16 @@ def bounded(error: float) -> float:
     return 1.0 if isnan(error) else min(max(error, 0.0), 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Rise:
+    """The mean error is `since` over the `n` errors that the window keeps, and was `before` over
+    those that it let go of for that."""
+
+    before: float
+    since: float
+    n: int
+
+
 class ErrorDetector:
     """ADWIN (delta .002) with River's own semantics.
 
@@ -41,21 +52,15 @@ class ErrorDetector:
     def __init__(self) -> None:
         self._adwin = ADWIN(**PARAMETERS)  # type: ignore[no-untyped-call]  # River's is bare
 
-    @property
-    def mean(self) -> float:
-        """Mean error within the window: since the last change, as far as it is known."""
-        return float(self._adwin.estimation)
-
-    @property
-    def width(self) -> int:
-        """Number of errors within the window."""
-        return int(self._adwin.width)
-
-    def update(self, error: float) -> bool:
-        """Take in one error; True if it completes the evidence that the mean has risen."""
-        before = self.mean
-        self._adwin.update(bounded(error))  # type: ignore[no-untyped-call]  # River's is bare
-        return bool(self._adwin.drift_detected) and self.mean > before
+    def update(self, error: float) -> Rise | None:
+        """Take in one error; a rise if it completes the evidence that the mean has risen."""
+        adwin, error = self._adwin, bounded(error)
+        mean, total, width = adwin.estimation, adwin.total, adwin.width
+        adwin.update(error)  # type: ignore[no-untyped-call]  # River's is bare
+        if not adwin.drift_detected or adwin.estimation <= mean:
+            return None
+        gone, n = total + error - adwin.total, width + 1 - adwin.width
+        return Rise(bounded(gone / n), float(adwin.estimation), int(adwin.width))
 
     def snapshot(self) -> dict[str, Any]:
         """The state as JSON types."""

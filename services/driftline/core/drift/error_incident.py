@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from driftline.core.drift.error_detector import ErrorDetector, bounded
+from driftline.core.drift.error_detector import ErrorDetector, Rise, bounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,13 @@ class ErrorPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The error has risen: `value` is the accuracy over the `n` labels since the change, as far as
-    the detector can tell; `reference` that over the last up to 1,000 before this one."""
+    """The error has risen: accuracy is `value` over the `n` labels since the change, as far as the
+    detector can tell, and was `before` over those that it compares them with. `reference` is that
+    over the last up to 1,000 labels before this one, some of them since the change: what it must
+    come back to."""
 
     value: float
+    before: float
     reference: float
     n: int
 
@@ -77,20 +80,20 @@ class ErrorIncident:
         is 1 - mean error; regression has the same reading of its scaled error.
         """
         error = bounded(error)
-        risen = self._detector.update(error)
+        rise = self._detector.update(error)
         if self._open is not None:
             outcome: Opened | Resolved | None = self._recover(self._open, error, prediction_ts)
         else:
-            outcome = self._begin(label_ts) if risen else None
+            outcome = None if rise is None else self._begin(rise, label_ts)
         self._before.append(error)
         return outcome
 
-    def _begin(self, label_ts: int) -> Opened:
+    def _begin(self, rise: Rise, label_ts: int) -> Opened:
         # A detection takes dozens of errors, so there are some before it.
         reference = _accuracy(self._before)
         self._open = _Open(label_ts, reference)
         self._after.clear()
-        return Opened(1 - self._detector.mean, reference, self._detector.width)
+        return Opened(1 - rise.since, 1 - rise.before, reference, rise.n)
 
     def _recover(self, opening: _Open, error: float, prediction_ts: int) -> Resolved | None:
         if prediction_ts <= opening.since:

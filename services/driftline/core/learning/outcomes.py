@@ -16,6 +16,7 @@ from driftline_schemas.registry import (
     GateEvaluated,
     LearningMetric,
     ModelUpdated,
+    Origin,
     RegistryCommand,
     TestSetResult,
 )
@@ -49,6 +50,7 @@ class VersionMade:
             spec_hash=recipe.spec_hash,
             spec_in_force=self.in_force if self.in_force != recipe.spec_hash else None,
             seeds=dict(recipe.seeds),
+            origin=None if recipe.origin is None else Origin.model_validate(recipe.origin),
             offsets=version.offsets,
             state_hash=version.manifest.state_hash,
             artifact=artifact,
@@ -62,7 +64,7 @@ class VersionMade:
             command_id=short_hash("model_updated", version.version_id),
             action="model_updated",
             actor=ACTOR,
-            reason=f"version {version.number} of {self.lineage}, {version.labels} labels learned",
+            reason=f"{self.lineage} has learned {version.labels or 'no'} labels",
             body=updated.model_dump(mode="json", exclude_none=True),
         )
 

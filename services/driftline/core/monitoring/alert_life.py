@@ -62,7 +62,9 @@ class AlertLife:
             scope=self.scope,
             opened_at=opened_at,
             opened_by=moment.position,
-            replay=f"driftline alerts tail --model {quote(self.model)} --json",
+            replay=(
+                f"driftline alerts tail --model {quote(self.model)} --from-start --no-follow --json"
+            ),
             **evidence._asdict(),
             **rest,
         )

@@ -45,7 +45,8 @@ class ErrorAlerts:
                 return self._open(moment, joined, outcome, lineage)
             case Resolved():
                 takeover = sentences.took_over(lineage, self._lineage)
-                summary = sentences.error_is_back(outcome, self._reading, takeover)
+                margin = self._incident.policy.margin
+                summary = sentences.error_is_back(outcome, self._reading, margin, takeover)
                 return self.life.resolve(moment, self._evidence(outcome), summary=summary)
         return None
 
@@ -74,11 +75,12 @@ class ErrorAlerts:
         return Reading(self._scale.scale)
 
     def _evidence(self, outcome: Opened | Resolved) -> Evidence:
-        """The figure now, the one that counts as recovered, and the rise of the mean error, in
-        [0, 1] whatever the unit."""
+        """The figure now, the one that counts as recovered, and by how much the mean error, in
+        [0, 1] whatever the unit, is above that of before."""
         figure = self._reading.figure
         recovered = outcome.reference - self._incident.policy.margin
-        effect = outcome.reference - outcome.value
+        before = outcome.before if isinstance(outcome, Opened) else outcome.reference
+        effect = before - outcome.value
         return Evidence(outcome.n, figure(outcome.value), figure(recovered), effect)
 
     def snapshot(self) -> dict[str, Any]:

@@ -40,6 +40,12 @@ class Reading:
         """The number that is told."""
         return (1 - accuracy) * self.scale if self.scale else accuracy
 
+    def allowance(self, margin: float) -> str:
+        """By how much the figure may fall short and still be as it was."""
+        if self.scale:
+            return f"plus a margin of {_figure(margin * self.scale)}"
+        return f"less a margin of {margin:g}"
+
     def text(self, accuracy: float) -> str:
         """The same, for a sentence."""
         return _figure(self.figure(accuracy)) if self.scale else f"{accuracy:.2f}"

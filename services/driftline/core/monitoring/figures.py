@@ -68,7 +68,10 @@ def _result(spec: ModelSpec, tally: Tally) -> Result:
 
 
 def _reason(tally: Tally, scored: int) -> str:
-    said = f"{tally.labelled} of {max(tally.predicted, tally.labelled)} predictions are labelled"
+    if tally.labelled > tally.predicted:
+        said = f"{tally.labelled} labels; {tally.predicted} of their predictions are counted so far"
+    else:
+        said = f"{tally.labelled} of {tally.predicted} predictions are labelled"
     if tally.labelled < tally.predicted:
         said += ", so the figure may still change"
     if scored < tally.labelled:

@@ -1,6 +1,6 @@
 """All that the monitor knows about one model: a fold over its records of the journal."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -82,7 +82,7 @@ class ModelFold:
         if self.spec is not None and not is_conflict:
             alert = self.error.step(moment, record, self.lineages.of(version))
             alerts += [] if alert is None else [alert]
-        return [self._covered(alert) for alert in alerts]
+        return self._told(alerts, coverage=self.performance.coverage())
 
     def is_conflict(self, record: Joined | Labelled | Correction) -> bool:
         """Whether prediction or label is a number where the spec says class, or the reverse."""
@@ -92,12 +92,17 @@ class ModelFold:
         are_classes = isinstance(record.prediction, str), isinstance(record.label, str)
         return are_classes != (classes, classes)
 
-    def _covered(self, alert: Alert) -> Alert:
-        covered = alert.model_copy(update={"coverage": self.performance.coverage()})
-        for life in self.lives:
-            if life.alert is alert:
-                life.alert = covered
-        return covered
+    def _told(self, alerts: Iterable[Alert], **more: float | None) -> Published:
+        """With what the checks do not know: the lineage, and what is given as `more`."""
+        told: Published = []
+        for alert in alerts:
+            lineage = alert.lineage or self.lineages.of(alert.model_version)
+            amended = alert.model_copy(update={"lineage": lineage, **more})
+            for life in self.lives:
+                if life.alert is alert:
+                    life.alert = amended
+            told.append(amended)
+        return told
 
     def correction(self, moment: Moment, record: Correction, *, is_conflict: bool) -> Published:
         """A joined prediction got another label."""
@@ -106,7 +111,7 @@ class ModelFold:
         version, at = record.model_version, moment.at
         self.performance.corrected(pane, version, record.prediction, labels, at)
         alerts = self.limits.labelled(moment, record, is_conflict=is_conflict)
-        return [self._covered(alert) for alert in alerts]
+        return self._told(alerts, coverage=self.performance.coverage())
 
     def counts(self, moment: Moment, record: Counts, first_open: int) -> Published:
         """Predictions were counted. Those of a closed pane are judged with the first open one."""
@@ -120,11 +125,11 @@ class ModelFold:
             if bins_id is None:
                 delta = delta._replace(counts={})
             self.detection.add(max(pane, first_open), delta, moment.position[2])
-        return [*self.limits.predicted(moment, delta.model_version, delta.n)]
+        return self._told(self.limits.predicted(moment, delta.model_version, delta.n))
 
     def advance(self, moment: Moment, clock: int) -> Published:
         """All input partitions have come to the time `clock` (ms)."""
-        return [*self.limits.advance(moment, clock)]
+        return self._told(self.limits.advance(moment, clock))
 
     def control(self, moment: Moment, record: Control) -> Published:
         """The registry decided something. One fact may bring a spec and its bins."""
@@ -200,7 +205,7 @@ class ModelFold:
                     if alert is not None:
                         alerts[alert.alert_id, alert.revision] = alert
             self._closed(closed)
-        return [*verdicts, *alerts.values(), *self._let_go(horizon)]
+        return [*verdicts, *self._told(alerts.values()), *self._let_go(horizon)]
 
     def _judges(self, ready: ReadyBlock) -> bool:
         known = self.references is None or self.references.hold(ready)

@@ -24,28 +24,24 @@ def features_are_back(causes: Sequence[Cause], n: int, reference: str) -> str:
 
 
 def error_rose(opened: error_incident.Opened, reading: Reading, lineage: str | None) -> str:
-    """The detector fired on an error of this lineage.
-
-    Its window may reach back before the last 1,000 labels: then the rise is one against that, and
-    the figure may even be better than the reference.
-    """
-    before, since = reading.text(opened.reference), reading.text(opened.value)
-    if opened.value >= opened.reference:
-        said = (
-            f"{reading.errors_rose} within the last {opened.n} labels: {reading.name}"
-            f" {since} since, {before} over the last up to 1,000 before"
-        )
+    """The detector fired on an error of this lineage. A slight rise may not show in the digits."""
+    before, since = reading.text(opened.before), reading.text(opened.value)
+    if before == since or opened.value > opened.before:
+        said = f"{reading.errors_rose}: {reading.name} {since}"
     else:
-        worsened = f"{reading.name} {reading.worsened} from {before} to {since}"
-        said = f"{worsened} over the last {opened.n} labels"
-    return said + reading.aside + (f"; {lineage} served" if lineage else "")
+        said = f"{reading.name} {reading.worsened} from {before} to {since}"
+    said += f" over the last {opened.n} labels{reading.aside}"
+    return said + (f"; {lineage} served" if lineage else "")
 
 
-def error_is_back(resolved: error_incident.Resolved, reading: Reading, takeover: str | None) -> str:
+def error_is_back(
+    resolved: error_incident.Resolved, reading: Reading, margin: float, takeover: str | None
+) -> str:
     """Recovered; the labels are those of predictions made since the opening."""
     said = (
         f"{reading.name} is back at {reading.text(resolved.value)} over the last {resolved.n}"
-        f" labels ({reading.text(resolved.reference)} before the incident)"
+        f" labels ({reading.text(resolved.reference)} before the incident,"
+        f" {reading.allowance(margin)})"
     )
     return said + reading.aside + (f", after {takeover}" if takeover else "")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from driftline_schemas.control import DeployedBody
 from driftline_schemas.registry import ScorerStatus
 
 SILENT_MS: Final = 15_000  # three times the interval of the statuses
@@ -24,17 +25,20 @@ class Confirmations:
 
 
 def confirmations(
-    statuses: Iterable[ScorerStatus], model: str, version_id: str, now: int
+    statuses: Iterable[ScorerStatus], model: str, deployed: DeployedBody, now: int
 ) -> Confirmations:
     """What the newest status of each scorer says, at `now` (ms). Others than of `model`: left out.
 
+    One from before the deployment confirms nothing, also where it names the version: it may have
+    served another one since. (Scorers of former releases do not say which deployment they know.)
     A scorer that signed off serves nobody.
     """
     found = Confirmations()
     for status in sorted(statuses, key=lambda each: each.scorer_id):
         if status.signed_off or model not in status.versions:
             continue
-        if status.versions[model] == version_id:
+        known = (status.seqs or {}).get(model, deployed.deployment_seq)
+        if status.versions[model] == deployed.version_id and known >= deployed.deployment_seq:
             found.confirmed.append(status.scorer_id)
         elif now - status.at > SILENT_MS:
             found.silent.append(status.scorer_id)

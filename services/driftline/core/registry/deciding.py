@@ -4,16 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-import orjson
-
 from driftline.core.registry import deployments, requests, specs, versions
 from driftline.core.registry.decision import Decision, Moment, refused
-from driftline.core.registry.state import RegistryState
-from driftline_schemas.codec import UnreadableEvent
+from driftline.core.registry.proof import why_unreadable
+from driftline.core.registry.state import MISFIT, RegistryState, misfit_said
+from driftline_schemas.codec import UnreadableEvent, canonical
 from driftline_schemas.commands import MAX_ACTOR, MAX_REASON, NOT_AFTER_MS, PEOPLES
 from driftline_schemas.registry import RegistryCommand
 
-MAX_BODY_BYTES: Final = 990_000  # the fact around it must fit into a record
 CUT: Final = "..."
 
 Rule = Callable[[RegistryState, RegistryCommand, Moment], Decision]
@@ -39,19 +37,22 @@ def decide(state: RegistryState, command: RegistryCommand, moment: Moment) -> De
     bounded = command.model_copy(
         update={"actor": _cut(command.actor, MAX_ACTOR), "reason": _cut(command.reason, MAX_REASON)}
     )
+    if not _is_json(command.body):
+        unread = bounded.model_copy(update={"body": {}})
+        return refused(unread, "the body is nested too deeply", _of_model(command))
     if why := _objection(state, bounded, moment):
         return refused(bounded, why, _of_model(command))
     try:
         decision = RULES[command.action](state, bounded, moment)
     except UnreadableEvent as error:
         return refused(bounded, f"the body cannot be read: {error}", _of_model(command))
-    if len(orjson.dumps(decision.body)) > MAX_BODY_BYTES:
-        return refused(
-            bounded, f"the fact would exceed {MAX_BODY_BYTES:,} bytes", _of_model(command)
-        )
-    if decision.why == "":
-        return decision
-    return replace(decision, body={**_of_model(command), **decision.body})
+    except MISFIT as error:
+        return refused(bounded, f"the body cannot be: {misfit_said(error)}", _of_model(command))
+    if decision.outcome == "refused":
+        decision = replace(decision, body={**_of_model(command), **decision.body})
+    if why := why_unreadable(decision.draft, state.last, moment.now):
+        return refused(bounded, why, _of_model(command))
+    return decision
 
 
 def _objection(state: RegistryState, command: RegistryCommand, moment: Moment) -> str | None:
@@ -69,6 +70,14 @@ def _objection(state: RegistryState, command: RegistryCommand, moment: Moment) -
         late = (moment.now - limit) / 1_000
         return f"the command lapsed {late:.1f} s ago: give it again if it is still wanted"
     return None
+
+
+def _is_json(body: dict[str, Any]) -> bool:
+    try:
+        canonical(body)
+    except TypeError:
+        return False
+    return True
 
 
 def _of_model(command: RegistryCommand) -> dict[str, str]:

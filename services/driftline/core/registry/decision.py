@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from driftline.core.fact_chain import Draft
 from driftline_schemas.codec import UnreadableEvent, first_fault
-from driftline_schemas.registry import RegistryCommand
+from driftline_schemas.registry import RegistryCommand, command_hash
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -44,6 +44,7 @@ class Decision:
             reason=command.reason,
             body=self.body,
             outcome=self.outcome,
+            command_hash=command_hash(command),
         )
 
 

@@ -4,6 +4,7 @@ from driftline.core.registry.decision import Decision, Moment, accepted, read_bo
 from driftline.core.registry.models import ModelState, Version
 from driftline.core.registry.state import RegistryState
 from driftline_schemas.commands import HoldBody, LiftBody, PromoteBody, RollbackBody
+from driftline_schemas.control import DeployedBody
 from driftline_schemas.registry import RegistryCommand
 
 
@@ -30,7 +31,7 @@ def rollback(state: RegistryState, command: RegistryCommand, _moment: Moment) ->
         return refused(command, f"{body.model} is not deployed")
     wanted = body.to or model.promotions.earlier()
     if wanted is None:
-        return refused(command, f"nothing served {body.model} before")
+        return refused(command, _no_earlier(model, model.deployed.body))
     version = model.find(wanted)
     if version is None:
         return refused(command, f"{body.model} has no version {wanted}")
@@ -74,6 +75,15 @@ def lift(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Dec
         which = f"lineage {body.lineage}" if body.lineage else "no lineage"
         return refused(command, f"{which} of {body.model} is {'not ' * bool(body.lineage)}held")
     return accepted(command, {"model": body.model, "lifted": sorted(lifted)})
+
+
+def _no_earlier(model: ModelState, serving: DeployedBody) -> str:
+    if len(model.promotions.served) < 2:
+        return f"nothing served {model.name} before"
+    return (
+        f"no other lineage served {model.name} before {serving.lineage}: name the version that is"
+        " to serve (--to)"
+    )
 
 
 def _stale(model: ModelState, command: RegistryCommand) -> str | None:

@@ -2,35 +2,52 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any, Final
+from zlib import compress, decompress
 
+from driftline.core.monitoring.lineages import ARCHIVED
 from driftline.core.registry.promotions import Promotions
+from driftline_schemas.codec import decode, encode
 from driftline_schemas.commands import schedule_id
 from driftline_schemas.control import DeployedBody, SpecBody
 from driftline_schemas.registry import Fact, GateEvaluated, ModelUpdated
 from driftline_schemas.spec import Schedule
 
+PACKING: Final = 1  # zlib's quickest
 MAX_GATES: Final = 100  # the newest gate facts kept, one for each challenger
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """A registered version: its recipe, and what people call it."""
+    """A registered version: what people call it, and its recipe. A model may have millions, and
+    every reader of the registry knows all of them: so the recipe is packed."""
 
-    recipe: ModelUpdated
+    version_id: str
+    model: str
+    pipeline: str
     number: int  # 1, 2, ... within its pipeline
     lineage: str
     fact_seq: int
+    packed: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, recipe: ModelUpdated, number: int, lineage: str, fact_seq: int) -> "Version":
+        """The version that a recipe gives."""
+        return cls(
+            recipe.version_id, intern(recipe.model), intern(recipe.pipeline), number,
+            intern(lineage), fact_seq, compress(encode(recipe), PACKING),
+        )  # fmt: skip
 
     @property
-    def version_id(self) -> str:
-        """The hash of the recipe."""
-        return self.recipe.version_id
+    def recipe(self) -> ModelUpdated:
+        """What made it; unpacked for whoever asks."""
+        return decode(ModelUpdated, decompress(self.packed))
 
     @property
     def name(self) -> str:
         """`model/pipeline/v12`."""
-        return f"{self.recipe.model}/{self.recipe.pipeline}/v{self.number}"
+        return f"{self.model}/{self.pipeline}/v{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,7 @@ class ModelState:
     held: dict[str, Decided] = field(default_factory=dict)  # by lineage
     schedules: dict[str, Planned] = field(default_factory=dict)  # by id
     gates: dict[str, Gate] = field(default_factory=dict)  # by challenger
+    retrained_from: dict[int, str] = field(default_factory=dict)  # files' names, by fact
 
     @property
     def deployment_seq(self) -> int:
@@ -122,10 +140,17 @@ class ModelState:
             (
                 version
                 for version in self.versions.values()
-                if (version.recipe.pipeline, version.number) == (pipeline, int(number))
+                if (version.pipeline, version.number) == (pipeline, int(number))
             ),
             None,
         )
+
+    def is_followed(self, version: Version) -> bool:
+        """Whether newer versions of its lineage serve by themselves once this one does."""
+        if self.spec is None or version.lineage in self.held or ARCHIVED in version.lineage:
+            return False
+        spec, pipeline = self.spec.body.spec, version.pipeline
+        return spec.follow and pipeline in spec.pipelines and pipeline not in spec.train
 
     def lineage_of(self, wanted: str) -> str | None:
         """The lineage of this name, or that of a version."""
@@ -153,9 +178,14 @@ class ModelState:
         """A version joins the list."""
         recipe = ModelUpdated.model_validate(fact.body)
         number = int(fact.body["number"])
-        version = Version(recipe, number, fact.body["lineage"], fact.seq)
+        version = Version.of(recipe, number, fact.body["lineage"], fact.seq)
         self.versions[recipe.version_id] = version
         self.numbers[recipe.pipeline] = number
+
+    def retrain(self, fact: Fact) -> None:
+        """Remember what the file was called; a version says its hash and this fact."""
+        if isinstance(source := fact.body.get("from"), str):
+            self.retrained_from[fact.seq] = source
 
     def deploy(self, fact: Fact) -> None:
         """Another version serves."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
@@ -12,7 +13,7 @@ from driftline.core.fact_chain import Draft
 from driftline.core.registry.models import Planned
 from driftline.core.registry.state import RegistryState
 from driftline_schemas.codec import short_hash
-from driftline_schemas.fields import format_time
+from driftline_schemas.fields import LATEST, format_time
 
 ACTOR: Final = "registry"
 MISSED_MS: Final = 60_000  # a run this late was missed: the owner looks every second
@@ -33,15 +34,36 @@ def cron_fault(cron: str) -> str | None:
     return None
 
 
-def due(state: RegistryState, now: int) -> Iterator[Draft]:
-    """A fact for each schedule that has a run to ask for at `now` (ms).
+@dataclass(slots=True)
+class Timetable:
+    """When each schedule comes next: computed once, since the owner looks every second."""
 
-    However many runs were missed, one is asked for (`catch_up: once`) or none (`skip`).
-    """
+    _next: dict[tuple[str, str], int] = field(default_factory=dict)  # ms, by model and schedule
+
+    def due(self, state: RegistryState, now: int) -> list[Draft]:
+        """A fact for each schedule that has a run to ask for at `now` (ms); again and again until
+        the fact is in `state`.
+
+        However many runs were missed, one is asked for (`catch_up: once`) or none (`skip`).
+        """
+        known, self._next = self._next, {}
+        drafts = []
+        for name, schedule_id, planned in _all_planned(state):
+            place, cron = (name, schedule_id), planned.schedule.cron
+            coming = known.get(place) or next_run(cron, planned.settled)
+            if now < coming:
+                self._next[place] = coming
+            elif (run := _due(planned, now)) is not None:
+                drafts.append(_draft(name, schedule_id, planned, run))
+            else:
+                self._next[place] = next_run(cron, now)
+        return drafts
+
+
+def _all_planned(state: RegistryState) -> Iterator[tuple[str, str, Planned]]:
     for name in sorted(state.models):
         for schedule_id, planned in state.models[name].schedules.items():
-            if (run := _due(planned, now)) is not None:
-                yield _draft(name, schedule_id, planned, run)
+            yield name, schedule_id, planned
 
 
 def _due(planned: Planned, now: int) -> int | None:
@@ -61,6 +83,16 @@ def newest_run(cron: str, now: int) -> int | None:
         run = croniter(cron, datetime.fromtimestamp(minute / 1_000, UTC)).get_prev(float)
     except CroniterError:
         return None
+    return int(run) * 1_000
+
+
+def next_run(cron: str, after: int) -> int:
+    """When (ms) the schedule comes next, later than `after`; at the end of times if it never
+    does."""
+    try:
+        run = croniter(cron, datetime.fromtimestamp(after / 1_000, UTC)).get_next(float)
+    except CroniterError:
+        return LATEST
     return int(run) * 1_000
 
 

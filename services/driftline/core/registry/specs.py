@@ -29,7 +29,8 @@ def apply_spec(state: RegistryState, command: RegistryCommand, moment: Moment) -
     body, spec, bins = _read(command)
     if content_hash(body.spec) != body.spec_hash:
         return refused(command, "the spec_hash is not that of the spec")
-    if fault := next(filter(None, (cron_fault(s.cron) for s in spec.schedules)), None):
+    crons = dict.fromkeys(schedule.cron for schedule in spec.schedules)
+    if fault := next(filter(None, map(cron_fault, crons)), None):
         return refused(command, fault)
     if state.installation and (fault := horizon_fault(spec, state.installation)):
         return refused(command, fault)

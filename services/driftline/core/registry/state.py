@@ -1,11 +1,20 @@
 """The registry's state: a fold over its facts. Every reader of the log comes to the same."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
+from pydantic import ValidationError
+
+from driftline.core.fact_chain import BrokenChainError
 from driftline.core.registry.models import Decided, ModelState
+from driftline_schemas.codec import first_fault
 from driftline_schemas.fields import parse_time
 from driftline_schemas.registry import Fact, InstallationBody
+
+# What a body that is not as it should be makes the code that takes it apart raise.
+MISFIT: Final = (
+    ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -18,9 +27,20 @@ class RegistryState:
     commands: dict[str, int] = field(default_factory=dict)  # command_id -> seq of its fact
 
     def apply(self, fact: Fact) -> None:
-        """Take in the next fact; the caller has checked the chain (`fact_chain.follow`)."""
+        """Take in the next fact; the caller has checked the chain (`fact_chain.follow`).
+
+        BrokenChainError for one that cannot be: that ends the use of this state.
+        """
+        try:
+            self._take_in(fact)
+        except MISFIT as error:
+            raise BrokenChainError(
+                f"fact {fact.seq} ({fact.action}) cannot be taken in: {misfit_said(error)}"
+            ) from error
         self.last = fact
         self.commands.setdefault(fact.command_id, fact.seq)
+
+    def _take_in(self, fact: Fact) -> None:
         if fact.outcome == "refused":
             return
         if fact.action == "installation":
@@ -31,6 +51,13 @@ class RegistryState:
         _fold(model, fact)
         if "deployed" in fact.body:
             model.deploy(fact)
+
+
+def misfit_said(error: Exception) -> str:
+    """What is wrong, in one line."""
+    if isinstance(error, ValidationError):
+        return first_fault(error)
+    return f"{type(error).__name__} ({error})" if str(error) else type(error).__name__
 
 
 def model_of(fact: Fact) -> str:
@@ -49,6 +76,8 @@ def _fold(model: ModelState, fact: Fact) -> None:
             model.hear_gate(fact)
         case "schedule":
             model.settle(fact, parse_time(fact.body["due"]))
+        case "retrain":
+            model.retrain(fact)
         case "hold" | "rollback":
             model.held[fact.body["held"]] = Decided.by(fact)
         case "lift":

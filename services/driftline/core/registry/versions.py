@@ -26,7 +26,7 @@ def model_updated(state: RegistryState, command: RegistryCommand, _moment: Momen
         same = known.recipe.state_hash == recipe.state_hash
         but = "" if same else ", and with another state: its recipe is not the whole truth"
         return refused(command, f"{known.name} is this version already{but}")
-    version = Version(
+    version = Version.of(
         recipe, model.numbers.get(recipe.pipeline, 0) + 1, _lineage(model, recipe), fact_seq=-1
     )
     named = {"name": version.name, "number": version.number, "lineage": version.lineage}
@@ -37,27 +37,32 @@ def model_updated(state: RegistryState, command: RegistryCommand, _moment: Momen
 
 
 def gate_evaluated(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Decision:
-    """Promote what is proven against the deployment that serves now; record a rejection. A refusal
-    keeps the numbers."""
+    """Promote what is proven against the deployment that serves now; record a rejection by it. A
+    refusal keeps the numbers."""
     gate = read_body(GateEvaluated, command)
     model = state.models.get(gate.model)
     if model is None or model.spec is None:
         return refused(command, f"no spec of {gate.model} is applied")
     body: dict[str, Any] = gate.model_dump(mode="json", exclude_none=True)
+    if why := _undecided(gate) or _stale(model, gate):
+        return refused(command, why, body)
     if gate.verdict == "reject":
         return accepted(command, body)
     version = model.find(gate.version_id)
     if version is None:
         return refused(command, f"version {gate.version_id} is not registered", body)
-    why = _stale(model, gate) or _not_proven(model.spec.body, gate) or _not_wanted(model, version)
-    if why:
+    if why := _not_proven(model.spec.body, gate) or _not_wanted(model, version):
         return refused(command, why, body)
     return accepted(command, {**body, "deployed": model.deployment_of(version)})
 
 
+def _undecided(gate: GateEvaluated) -> str | None:
+    if gate.verdict in ("promote", "reject"):
+        return None
+    return f"the verdict {gate.verdict} decides nothing"
+
+
 def _stale(model: ModelState, gate: GateEvaluated) -> str | None:
-    if gate.verdict != "promote":
-        return f"the verdict {gate.verdict} decides nothing"
     if gate.deployment_seq != model.deployment_seq:
         return (
             f"it was judged against deployment {gate.deployment_seq}, and deployment"

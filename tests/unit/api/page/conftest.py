@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.page.chapters import whole_story
 from tests.page.serving import rig_of
-from tests.page.story import whole_story
 from tests.unit.api.rig import Rig
 
 

@@ -1,5 +1,7 @@
 """Who may promote and roll back by the page, and what does it take?"""
 
+from hashlib import sha256
+from hmac import digest
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -18,10 +20,11 @@ OURS = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
 PAGE = sorted(route for route in ROLES if not route[1].startswith("/v1/"))
 
 
-def two_versions(tokens: dict[bytes, Role] | None = None, name: str = "m") -> Rig:
+def two_versions(tokens: dict[bytes, Role] | None = None, name: str = "m", **parts: object) -> Rig:
     """`a/v1` serves, `b/v1` is registered."""
     story = Story()
-    spec = story.apply(wire_of(name, ["x"], pipelines={"a": [], "b": []}, champion="a"), None)
+    wire = wire_of(name, ["x"], pipelines={"a": [], "b": []}, champion="a", **parts)
+    spec = story.apply(wire, None)
     for pipeline in ("a", "b"):
         story.version(spec, pipeline, 1, 1)
     story.folds.not_ready = None
@@ -75,10 +78,34 @@ async def test_a_rollback_by_the_page_holds_what_it_leaves() -> None:
     rig = two_versions()
     await post(rig, address(rig), await opened(rig, address(rig)))
     path = address(rig, "rollback")
-    assert "a/v1 (served before)" in (await rig.ask("GET", path)).text
+    page = (await rig.ask("GET", path)).text
+    assert "a/v1 (served before)" in page
+    assert page.count("<option") == 1  # a/v1 is not offered twice
     answer = await post(rig, path, {**await opened(rig, path), "to": ""})
     assert answer.status_code == 303
     assert rig.book.facts[-1].body["held"] == "b"
+
+
+async def test_with_no_earlier_lineage_a_rollback_still_offers_what_served() -> None:
+    rig = two_versions()
+    await post(rig, address(rig), await opened(rig, address(rig)))
+    path = address(rig, "rollback")
+    await post(rig, path, {**await opened(rig, path), "to": ""})
+    page = (await rig.ask("GET", path)).text
+    assert page.count("<option") == 1
+    assert "b/v1</option>" in page
+    assert "served before" not in page
+
+
+@pytest.mark.parametrize("follow", [True, False])
+async def test_a_promotion_says_that_newer_versions_follow_by_themselves(follow: bool) -> None:
+    rig = two_versions(follow=follow)
+    asked = read((await rig.ask("GET", address(rig))).text).text
+    answer = await post(rig, address(rig), await opened(rig, address(rig)))
+    became = read((await rig.ask("GET", answer.headers["location"])).text).text
+    for told in (asked, became):
+        assert ("Newer versions of its lineage b follow by themselves" in told) is follow
+        assert ("driftline hold m" in told) is follow
 
 
 async def test_the_same_form_sent_twice_is_one_command() -> None:
@@ -136,11 +163,10 @@ async def test_a_seal_counts_for_who_got_it_only() -> None:
     rig = two_versions(TOKENS)
     one, other = await signed_in(rig, OPERATOR), await signed_in(rig, OPERATOR)
     fields = await opened(rig, address(rig), **one)
-    assert one == other  # the same moment, the same role: the same cookie
-    viewer = await signed_in(rig, VIEWER)
-    seal = fields_of((await rig.ask("GET", "/", headers=viewer)).text)["seal"]
-    answer = await post(rig, address(rig), {**fields, "seal": seal}, **one)
-    assert answer.status_code == 403
+    for another in (other, await signed_in(rig, VIEWER)):
+        seal = fields_of((await rig.ask("GET", "/", headers=another)).text)["seal"]
+        answer = await post(rig, address(rig), {**fields, "seal": seal}, **one)
+        assert answer.status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -256,6 +282,16 @@ async def test_the_cookie_is_not_the_token_and_scripts_cannot_read_it() -> None:
     assert {"httponly", "samesite=lax", "path=/"} <= {p.strip().lower() for p in cookie.split(";")}
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_who_came_by_https_sends_the_cookie_by_https_only(scheme: str) -> None:
+    rig = two_versions(TOKENS)  # a proxy ends TLS: the request itself comes by http
+    origin = {"Host": "driftline.example", "Origin": f"{scheme}://driftline.example"}
+    answer = await post(rig, "/sign-in", {"token": OPERATOR, "then": "/"}, **origin)
+    assert answer.status_code == 303
+    parts = {part.strip().lower() for part in answer.headers["set-cookie"].split(";")}
+    assert ("secure" in parts) is (scheme == "https")
+
+
 async def test_a_wrong_token_is_told_so_and_not_repeated() -> None:
     rig = two_versions(TOKENS)
     answer = await post(rig, "/sign-in", {"token": "wrong-0123456789", "then": "/"})
@@ -280,6 +316,17 @@ async def test_viewers_are_offered_no_decisions_and_operators_are() -> None:
         assert "Sign out" in html
 
 
+async def test_what_an_operator_looked_at_offers_a_viewer_no_decisions() -> None:
+    rig = two_versions(TOKENS)
+    operator = await signed_in(rig, OPERATOR)
+    await post(rig, address(rig), await opened(rig, address(rig), **operator), **operator)
+    for token, offered in ((OPERATOR, True), (VIEWER, False), (OPERATOR, True)):
+        cookie = await signed_in(rig, token)
+        html = (await rig.ask("GET", "/model?name=m", headers=cookie)).text
+        assert ("Roll back …" in html) is offered
+        assert (await post(rig, "/sign-out", fields_of(html), **cookie)).status_code == 303
+
+
 async def test_signing_out_needs_our_own_form() -> None:
     rig = two_versions(TOKENS)
     cookie = await signed_in(rig, VIEWER)
@@ -288,6 +335,33 @@ async def test_signing_out_needs_our_own_form() -> None:
     answer = await post(rig, "/sign-out", seal, **cookie)
     assert answer.status_code == 303
     assert f'{COOKIE}=""' in answer.headers["set-cookie"]
+
+
+async def test_what_was_signed_out_opens_nothing_any_more() -> None:
+    rig = two_versions(TOKENS)
+    left, kept = await signed_in(rig, OPERATOR), await signed_in(rig, OPERATOR)
+    for _ in range(2):  # the second time there is nothing to end
+        seal = fields_of((await rig.ask("GET", "/", headers=left)).text)
+        assert (await post(rig, "/sign-out", seal, **left)).status_code == 303
+    assert (await rig.ask("GET", "/", headers=left)).status_code == 303
+    answer = await post(rig, address(rig), {}, **left)
+    assert answer.headers["location"].startswith("/sign-in")
+    assert (await rig.ask("GET", "/", headers=kept)).status_code == 200
+
+
+async def test_who_has_a_viewer_s_token_makes_no_operator_s_cookie() -> None:
+    viewers = {VIEWER.encode(): Role.viewer}
+    key = sha256(b"driftline-page\0" + VIEWER.encode()).digest()  # all that he can know
+    for tokens in (viewers, TOKENS):
+        rig = two_versions(tokens)
+        mine = (await signed_in(rig, VIEWER))["Cookie"].removeprefix(f"{COOKIE}=")
+        said = mine.rpartition(".")[0].replace("viewer", "operator")
+        forged = f"{said}.{digest(key, f'session|{said}'.encode(), 'sha256').hex()}"
+        seal = digest(key, f"form|{forged}".encode(), "sha256").hex()
+        fields = {"seal": seal, "key": "k", "expected_seq": "2", "reason": "r", "actor": "a"}
+        answer = await post(rig, address(rig), fields, Cookie=f"{COOKIE}={forged}")
+        assert answer.headers["location"].startswith("/sign-in")
+        assert rig.commands.commands == []
 
 
 async def test_without_tokens_nobody_signs_in() -> None:

@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from driftline.api.folds import RESULTS_PER_MODEL, Folds, NewestVerdicts
+from driftline.api.folds import (
+    ALERTS_KEPT,
+    METRICS_PER_MODEL,
+    RESULTS_PER_MODEL,
+    Folds,
+    NewestVerdicts,
+)
 from driftline.api.history import (
     CHALLENGERS,
     DATA_WINDOWS,
@@ -15,7 +21,7 @@ from driftline.api.history import (
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import encode
 from driftline_schemas.registry import LearningMetric
-from driftline_schemas.topics import SCORER_STATUS
+from driftline_schemas.topics import LEARNING_METRICS, SCORER_STATUS
 from driftline_schemas.verdicts import Result, Verdict, Window, verdict_id
 from tests.page.story import Story, wire_of
 
@@ -93,6 +99,61 @@ def test_a_refusal_is_a_deed_and_deploys_nothing() -> None:
     assert [fact.outcome for fact in decided.deeds] == ["accepted", "refused"]
     assert len(decided.deployments) == 1
     assert "unknown" not in story.folds.history.decisions
+
+
+def test_what_a_learner_says_again_is_no_news() -> None:
+    """One that was killed says the last seconds again."""
+    folds = Folds()
+    for number in (200, 225, 250, 225, 250):
+        folds.take(LEARNING_METRICS, encode(gate(number)))
+    assert [point.n for point in folds.history.of("m").gates["p"]] == [200, 225, 250]
+    assert [metric.at_offset for metric in folds.learned("m")] == [250]
+
+
+def test_a_word_at_the_offset_of_the_last_one_replaces_it() -> None:
+    folds = Folds()
+    for reason in (None, "its state is too large"):
+        said = gate(200).model_copy(update={"kind": "metric", "reason": reason})
+        folds.take(LEARNING_METRICS, encode(said))
+    assert [metric.reason for metric in folds.learned("m")] == ["its state is too large"]
+
+
+def test_what_learners_said_is_kept_by_model_and_bounded() -> None:
+    folds = Folds()
+    for number in range(METRICS_PER_MODEL + 3):
+        folds.take(LEARNING_METRICS, encode(gate(1, f"p{number}")))
+    assert len(folds.learned("m")) == METRICS_PER_MODEL
+    assert folds.learned("m")[-1].pipeline == f"p{METRICS_PER_MODEL + 2}"
+    for number in range(MODELS):
+        folds.take(LEARNING_METRICS, encode(gate(1).model_copy(update={"model": f"m{number}"})))
+    assert folds.learned("m") == []
+    assert len(folds.metrics) == MODELS
+
+
+def test_an_open_alert_outlives_a_thousand_that_are_over_and_keeps_its_history() -> None:
+    story = Story()
+    name = story.alert("m", "data", 1, [(1, "firing", "first", {})])
+    for number in range(ALERTS_KEPT):
+        story.alert(f"m{number}", "data", number, [(1, "firing", "s", {}), (2, "resolved", "", {})])
+    assert story.folds.alerts[name].status == "firing"
+    story.alert("m", "data", 1, [(2, "worse", "second", {"revision": 2})])
+    history = story.folds.history
+    assert history.first[name].summary == "first"
+    assert [each.summary for each in history.revisions[name]] == ["first", "second"]
+    known = set(story.folds.alerts)
+    assert len(known) == ALERTS_KEPT
+    assert known == set(history.revisions) == set(history.first)
+
+
+def test_of_too_many_open_alerts_the_one_that_spoke_longest_ago_goes() -> None:
+    story = Story()
+    names = [
+        story.alert(f"m{number}", "data", number, [(1, "firing", "s", {})])
+        for number in range(ALERTS_KEPT)
+    ]
+    story.alert("m0", "data", 0, [(2, "worse", "s", {"revision": 2})])
+    story.alert("m", "data", 1, [(1, "firing", "s", {})])
+    assert [name for name in names if name not in story.folds.alerts] == [names[1]]
 
 
 def test_a_gate_without_a_mean_is_no_point() -> None:

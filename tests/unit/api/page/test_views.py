@@ -8,19 +8,23 @@ from structlog.testing import capture_logs
 
 from driftline.api.folds import Folds
 from driftline.api.page.alerts import alerts_page
+from driftline.api.page.drift import DRAWN, drift, judged, judged_scope
 from driftline.api.page.health import health, open_alerts
 from driftline.api.page.layout import Reader, document
 from driftline.api.page.overview import overview
 from driftline.api.roles import Role
+from driftline.core.monitoring.performance import month_end, month_start
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import encode
 from driftline_schemas.registry import LearningMetric
 from driftline_schemas.spec import Feature
 from driftline_schemas.topics import ALERTS, LEARNING_METRICS
+from driftline_schemas.verdicts import Result
 from tests.page.serving import rig_of
 from tests.page.story import EVIL, SWAPPED, Story, wire_of
 from tests.unit.api.page.test_markup import Read, read
 from tests.unit.api.rig import Rig
+from tests.unit.core.registry.book import START
 
 
 def model(name: str, path: str = "/model", **more: str) -> str:
@@ -171,6 +175,34 @@ async def test_each_chart_has_a_table(told: Rig) -> None:
     ]
 
 
+def test_one_feature_is_judged_as_among_all(told: Rig) -> None:
+    for target in (None, "1000"):
+        chosen, scopes = judged(told.folds, "segments", target)
+        assert scopes
+        for each in scopes:
+            alone = judged_scope(told.folds, "segments", each.result.scope, target)
+            assert repr(alone) == repr((chosen, each))  # an effect may be NaN
+    assert judged_scope(told.folds, "segments", "none", None)[1] is None
+    assert judged_scope(told.folds, "no model", "none", None)[1] is None
+
+
+def test_of_many_features_the_worst_are_drawn_and_all_are_in_the_table() -> None:
+    story = Story()
+    names = [f"f{number}" for number in range(DRAWN + 20)]
+    spec = story.apply(wire_of("m", names), None)
+    results = [
+        Result(scope=name, statistic="chi_square", effect=place / 1_000, outcome="ok", reason="r")
+        for place, name in enumerate(names)
+    ]
+    story.judged(spec, 200, (START, START + 1_000, 200), results, "v1")
+    html = drift(story.folds, "m", None)
+    assert html.count('class="tile"') == DRAWN
+    assert f"Drawn are the worst {DRAWN}." in html
+    assert html.count("<tr>") == len(names) + 1
+    assert "feature=f0&" not in html.partition("<table")[0]
+    assert f"feature={names[-1]}&" in html.partition("<table")[0]
+
+
 async def test_windows_of_another_size_can_be_chosen(told: Rig) -> None:
     small = await page(told, model("segments", window="200", drift="200"))
     large = await page(told, model("segments", window="1000", drift="1000"))
@@ -192,26 +224,23 @@ async def test_a_feature_says_that_the_current_counts_are_not_known(told: Rig) -
     assert "bar now" not in html
 
 
-async def test_versions_show_their_recipe(told: Rig) -> None:
-    said = text(await page(told, model("segments", "/versions")))
-    assert "Journal offsets0 to 50" in said
-    assert "Version id" in said
-    assert "river 0.26.1" in said
-    assert said.index("hat/v5") < said.index("sm/v1")
-
-
-async def test_many_versions_come_page_by_page() -> None:
+def judged_by_month() -> Story:
+    """Four predictions and their labels: no block is judged yet."""
     story = Story()
-    spec = story.apply(wire_of("m", ["x"], pipelines={"a": []}, champion="a"), None)
-    for number in range(1, 61):
-        story.version(spec, "a", number, number)
-    rig = rig_of(story)
+    spec = story.apply(wire_of("m", ["x"]), None)
+    start = month_start(START)
+    story.scored(spec, "month", start, month_end(start), 4, 0.75, 1.0, "v1")
+    return story
+
+
+async def test_a_month_that_goes_on_is_no_health_yet() -> None:
+    rig = rig_of(judged_by_month())
     rig.folds.not_ready = None
-    first = await page(rig, model("m", "/versions"))
-    assert ("a/v60" in first, "a/v11 " in first, "a/v10 " in first) == (True, True, False)
-    (earlier,) = re.findall(r'href="(/versions\?name=m&amp;before=\d+)"', first)
-    second = text(await page(rig, earlier.replace("&amp;", "&")))
-    assert ("a/v10" in second, "a/v1 " in second, "a/v11" in second) == (True, True, False)
+    assert health(rig.folds, "m", ()).word == "Waiting"
+    assert "newest 75 %" not in await page(rig, "/")
+    html = await page(rig, model("m"))
+    assert "Each is a calendar month, the newest so far." in text(html)
+    assert "until" not in text(html)
 
 
 async def test_an_alert_shows_its_cause_and_its_history(told: Rig) -> None:

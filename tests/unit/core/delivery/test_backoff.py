@@ -1,6 +1,8 @@
 """Waits double, are spread, and a receiver's own wish goes first."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftline.core.delivery.backoff import Backoff, retry_after
 
@@ -34,9 +36,24 @@ def test_the_same_alert_waits_the_same_and_others_wait_otherwise() -> None:
         pytest.param("soon", None, id="no number, no date"),
         pytest.param("9" * 5_000, None, id="absurd"),
         pytest.param("Wed, 99 Nov 2026 21:01:05 GMT", None, id="no day"),
+        pytest.param("Wed, 25 Nov 2026 21:01:05 +99999999999999", None, id="an absurd offset"),
         pytest.param("", None, id="empty"),
         pytest.param(None, None, id="absent"),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, moment: int | None) -> None:
     assert retry_after(header, NOW) == moment
+
+
+PIECES = ["Wed,", "25", "Nov", "2026", "21:01:05", "GMT", "-0000", "+9959", "9" * 14, ":", ",", "²"]
+
+
+@given(st.text(max_size=40) | st.lists(st.sampled_from(PIECES), max_size=8).map(" ".join))
+def test_no_header_that_a_receiver_invents_raises(header: str) -> None:
+    moment = retry_after(header, NOW)
+    assert moment is None or moment > NOW
+
+
+def test_a_receiver_gets_an_hour_of_silence_at_most() -> None:
+    assert Backoff().granted(NOW + 30_000, NOW) == NOW + 30_000
+    assert Backoff().granted(NOW + 57 * 365 * 86_400_000, NOW) == NOW + 3_600_000

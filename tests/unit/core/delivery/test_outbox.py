@@ -133,8 +133,17 @@ def test_a_receiver_that_asks_for_silence_gets_it_for_every_alert() -> None:
 def test_silence_for_days_does_not_keep_an_alert_from_being_parked() -> None:
     desk = Desk()
     waiting = desk.add("firing", 1)
-    desk.outbox.again(desk.outbox.take(NOW, P) or waiting, NOW, NOW + 99 * HOUR)
+    late = NOW + 24 * HOUR - 60_000
+    desk.outbox.again(desk.outbox.take(NOW, P) or waiting, late, NOW + 99 * HOUR)
+    assert waiting.due > NOW + 24 * HOUR
     assert desk.outbox.next_moment(P) == NOW + 24 * HOUR
+
+
+def test_a_wish_for_silence_is_granted_for_an_hour() -> None:
+    desk = Desk()
+    waiting = desk.add("firing", 1)
+    desk.outbox.again(desk.outbox.take(NOW, P) or waiting, NOW, NOW + 99 * HOUR)
+    assert desk.outbox.next_moment(P) == NOW + HOUR
     assert desk.outbox.expired(waiting, NOW + 24 * HOUR)
     assert not desk.outbox.expired(waiting, NOW + 24 * HOUR - 1)
 

@@ -4,6 +4,7 @@ import random
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from math import inf, nan
+from statistics import fmean
 from typing import Any
 
 import pytest
@@ -41,6 +42,26 @@ def test_detections_are_those_of_river_used_as_it_comes() -> None:
             seen.append(i)
     assert alarms(ErrorDetector(), stream) == seen
     assert len(seen) >= 2
+
+
+@pytest.mark.parametrize("rates", [(0.1, 0.6, 0.2, 0.7, 0.9), (0.0, 0.2), (0.45, 0.5, 0.56)])
+def test_a_rise_tells_of_the_errors_that_were_let_go_of_and_of_those_kept(
+    rates: tuple[float, ...],
+) -> None:
+    detector, window, rises = ErrorDetector(), list[float](), 0
+    adwin: Any = ADWIN(delta=0.002)  # type: ignore[no-untyped-call]  # River's is bare
+    for error in errors(*((4_000, rate) for rate in rates)):
+        window = [*([] if adwin.drift_detected else window), error]
+        adwin.update(error)
+        kept, rise = int(adwin.width), detector.update(error)
+        let_go, window = window[:-kept], window[-kept:]
+        if rise is not None:
+            rises += 1
+            assert rise.before == pytest.approx(fmean(let_go))
+            assert rise.since == pytest.approx(fmean(window))
+            assert rise.n == len(window)
+            assert rise.before < rise.since
+    assert rises >= 1
 
 
 @pytest.mark.parametrize(

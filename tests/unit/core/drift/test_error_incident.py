@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from driftline.core.drift.error_incident import ErrorIncident, Opened, Resolved
+from driftline.core.drift.error_incident import ErrorIncident, ErrorPolicy, Opened, Resolved
 
 DELAY = 1_000  # ms from prediction to label; one label every 10 ms
 
@@ -28,7 +28,8 @@ def test_a_rise_opens_it_and_the_return_closes_it() -> None:
     assert isinstance(opened, Opened)
     assert isinstance(resolved, Resolved)
     assert 30_000 < opened_at < 31_500
-    assert 0.4 < opened.value < opened.reference
+    assert 0.4 < opened.value < min(opened.reference, opened.before)
+    assert opened.before == pytest.approx(0.9, abs=0.01)
     assert opened.reference == pytest.approx(0.9, abs=0.04)
     assert opened.n > 5
     assert resolved_at > 40_000
@@ -58,6 +59,14 @@ def test_a_worse_error_does_not_open_a_second_one() -> None:
 def test_the_reference_is_the_last_thousand_labels_before() -> None:
     (_, opened), *_ = fold(ErrorIncident(), (5_000, 0.5), (1_500, 0.0), (300, 0.9))
     assert 0.9 < opened.reference < 1.0
+
+
+def test_a_rise_is_told_against_the_labels_before_it_even_if_the_reference_shows_none() -> None:
+    (_, opened), *_ = fold(ErrorIncident(), (6_000, 0.2), (9_000, 0.25))
+    assert isinstance(opened, Opened)
+    assert opened.n > ErrorPolicy().baseline
+    assert opened.reference < opened.value < opened.before
+    assert opened.before == pytest.approx(0.8, abs=0.01)
 
 
 def test_a_short_history_is_reference_enough() -> None:

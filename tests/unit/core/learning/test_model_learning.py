@@ -48,6 +48,11 @@ def test_what_is_registered_names_its_parent_and_its_lineage() -> None:
     assert [out.parent for out in made[1:]] == [out.version.version_id for out in made[:-1]]
     registered = world.model.versions
     assert {registered[out.version.version_id].lineage for out in made} == {"live"}
+    reasons = {f.body["version_id"]: f.reason for f in world.book.facts if "offsets" in f.body}
+    assert [reasons[out.version.version_id] for out in made[:2]] == [
+        "live has learned no labels",
+        f"live has learned {made[1].version.labels} labels",
+    ]
     assert [f.outcome for f in world.book.facts] == ["accepted"] * len(world.book.facts)
 
 

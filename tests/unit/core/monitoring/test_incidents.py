@@ -54,6 +54,16 @@ def test_a_data_incident_fires_worsens_with_a_feature_and_resolves_with_its_whol
     assert [cause.first_offset for cause in worse.cause] == [offsets[4], offsets[2]]
 
 
+def test_an_alert_keeps_the_lineage_of_the_version_that_it_names(journal: Journal) -> None:
+    journal.deployed(START, 2, "frozen", version="v1")
+    panes(journal, (HIGHEST, EVEN))
+    journal.deployed(START + 5 * PANE, 3, "hat")
+    panes(journal, (EVEN, EVEN))
+    assert [(a.status, a.model_version, a.lineage) for a in found(journal)] == [
+        ("firing", "v1", "frozen"), ("resolved", "v1", "frozen"),
+    ]  # fmt: skip
+
+
 def test_an_alert_is_known_by_the_mark_that_closed_its_block(journal: Journal) -> None:
     offsets = panes(journal, (HIGHEST, EVEN))
     (firing,) = found(journal)
@@ -62,7 +72,8 @@ def test_an_alert_is_known_by_the_mark_that_closed_its_block(journal: Journal) -
     assert firing.alert_id == alert_id(firing.fingerprint, firing.opened_by)
     assert firing.at == firing.opened_at == START + 2 * PANE
     assert (firing.severity, firing.model_version, firing.n) == ("error", "v1", 200)
-    assert firing.replay == "driftline alerts tail --model m --json"
+    assert firing.replay == "driftline alerts tail --model m --from-start --no-follow --json"
+    assert firing.lineage is None
     assert firing.summary == (
         "1 of 2 features drifted from the reference over 200 predictions: x (effect 0.74)"
     )

@@ -32,9 +32,10 @@ def story(*takeovers: str) -> list[Alert]:
 def test_an_alert_says_who_served_and_who_took_over_while_it_was_open() -> None:
     firing, resolved = story("b")
     assert (firing.model_version, resolved.model_version) == ("a-1", "a-1")
+    assert (firing.lineage, resolved.lineage) == ("a", "a")
     assert firing.summary.startswith("accuracy fell from 0.")
     assert firing.summary.endswith("labels; a served")
-    assert resolved.summary.endswith("before the incident), after b took over from a")
+    assert resolved.summary.endswith(" less a margin of 0.05), after b took over from a")
 
 
 def test_a_takeover_is_no_revision_and_several_name_the_last() -> None:
@@ -45,7 +46,7 @@ def test_a_takeover_is_no_revision_and_several_name_the_last() -> None:
 
 def test_who_serves_again_took_over_from_nobody() -> None:
     _, resolved = story("b", "a")
-    assert resolved.summary.endswith("before the incident)")
+    assert resolved.summary.endswith("before the incident, less a margin of 0.05)")
 
 
 def test_the_lineage_is_that_of_the_prediction_not_of_the_moment() -> None:

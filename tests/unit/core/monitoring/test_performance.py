@@ -60,6 +60,19 @@ def test_late_labels_give_the_past_block_a_new_revision(journal: Journal) -> Non
     assert after.at == LATER + 49
 
 
+def test_labels_that_are_known_before_the_counts_of_their_predictions_are_told_as_such(
+    journal: Journal,
+) -> None:
+    for offset in range(250):
+        label(journal, offset)
+    monitor = new_fold()
+    fold(journal.entries, monitor)
+    verdict = revised(monitor)
+    assert (verdict.window.n, verdict.coverage) == (200, 1.0)
+    told = verdict.results[0].reason
+    assert told == "250 labels; 200 of their predictions are counted so far"
+
+
 def test_a_correction_amends_the_figure_and_is_a_revision_of_its_own(journal: Journal) -> None:
     for offset in range(4):
         label(journal, offset)

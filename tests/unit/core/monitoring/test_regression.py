@@ -7,6 +7,9 @@ from itertools import cycle
 import orjson
 import pytest
 
+from driftline.core.drift.error_incident import Opened
+from driftline.core.monitoring import sentences
+from driftline.core.monitoring.error_reading import Reading
 from driftline.core.monitoring.fold import JournalFold
 from driftline_schemas.alerts import Alert
 from driftline_schemas.verdicts import Verdict
@@ -53,13 +56,31 @@ def test_an_error_incident_opens_and_resolves_in_the_unit_of_the_label() -> None
     assert firing.threshold is not None
     assert firing.effect is not None
     assert 1.045 < firing.threshold - 0.05 * 1.9 < firing.threshold < firing.value <= 1.9
-    rise = firing.value - (firing.threshold - 0.05 * 1.9)
-    assert firing.effect == pytest.approx(rise / 1.9)
-    assert firing.summary.startswith("mean absolute error rose from 1.1")
+    assert firing.effect == pytest.approx((firing.value - 1.05) / 1.9, abs=0.02)
+    assert firing.summary.startswith("mean absolute error rose from 1.0")
     assert firing.summary.endswith("labels, each error counted up to 1.9")
     assert (resolved.alert_id, resolved.status) == (firing.alert_id, "resolved")
     assert resolved.summary.startswith("mean absolute error is back at 1.")
-    assert resolved.summary.endswith(" before the incident), each error counted up to 1.9")
+    assert resolved.summary.endswith(
+        " before the incident, plus a margin of 0.095), each error counted up to 1.9"
+    )
+
+
+def test_a_slow_rise_is_told_against_the_labels_before_it_and_not_the_last_thousand() -> None:
+    slow = Numbers().errors(200, [1.9]).errors(1_500, [0.2, 0.6]).errors(1_000, [0.25, 0.7])
+    firing, *_ = slow.found()
+    assert firing.n > 1_000
+    assert firing.value is not None
+    assert firing.threshold is not None
+    assert firing.value < firing.threshold - 0.05 * 1.9
+    assert firing.effect == pytest.approx((firing.value - 0.405) / 1.9, abs=0.001)
+    assert firing.summary.startswith("mean absolute error rose from 0.405 to 0.425 over the last")
+
+
+def test_a_rise_that_the_digits_do_not_show_is_told_without_them() -> None:
+    slight = Opened(value=0.8301, before=0.8339, reference=0.83, n=5_000)
+    said = sentences.error_rose(slight, Reading(), "a")
+    assert said == "errors became more frequent: accuracy 0.83 over the last 5000 labels; a served"
 
 
 def test_the_first_200_labels_fix_the_scale_and_are_not_scored() -> None:
@@ -86,7 +107,7 @@ def test_another_spec_begins_with_a_scale_of_its_own() -> None:
     numbers.journal.spec(START + 60_000, seq=2, spec_hash="c" * 16, task="regression")
     larger = [100 * error for error in SMALL]
     (firing,) = numbers.errors(600, larger).errors(200, [100 * e for e in LARGE]).found()
-    assert firing.summary.startswith("mean absolute error rose from 112 to 124 over")
+    assert firing.summary.startswith("mean absolute error rose from 103 to 124 over")
     assert firing.summary.endswith("each error counted up to 190")
 
 
@@ -94,7 +115,7 @@ def test_after_200_exact_predictions_any_miss_is_an_error() -> None:
     (firing,) = Numbers().errors(500, [0.0]).errors(200, [0.0, 0.3]).found()
     assert firing.value is not None
     assert 0.5 < firing.value < 0.9
-    assert firing.summary.startswith("the share of exact predictions fell from 0.93 to 0.8")
+    assert firing.summary.startswith("the share of exact predictions fell from 1.00 to 0.80")
 
 
 @pytest.mark.parametrize("huge", [1e308, -1e308, 2**63], ids=str)

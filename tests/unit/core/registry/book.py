@@ -6,7 +6,7 @@ from typing import Any
 from driftline.core.fact_chain import Draft, seal
 from driftline.core.registry.deciding import decide
 from driftline.core.registry.decision import Decision, Moment
-from driftline.core.registry.schedules import due
+from driftline.core.registry.schedules import Timetable
 from driftline.core.registry.state import RegistryState
 from driftline_schemas.codec import content_hash, short_hash
 from driftline_schemas.registry import Fact, InstallationBody, RegistryCommand
@@ -81,6 +81,7 @@ class Book:
     facts: list[Fact] = field(default_factory=list)
     records: list[bytes] = field(default_factory=list)
     count: int = 0
+    timetable: Timetable = field(default_factory=Timetable)
 
     def __post_init__(self) -> None:
         if self.installed:
@@ -122,7 +123,7 @@ class Book:
 
     def run_schedules(self) -> list[Fact]:
         """Ask for what is due."""
-        return [self.write(draft) for draft in list(due(self.state, self.now))]
+        return [self.write(draft) for draft in self.timetable.due(self.state, self.now)]
 
     @property
     def serving(self) -> str | None:

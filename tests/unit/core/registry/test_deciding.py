@@ -262,6 +262,15 @@ def test_all_models_wait_equally_long_for_their_labels() -> None:
     book.accepted("apply_spec", spec(label_horizon="1ms"))
 
 
+@pytest.mark.parametrize("verdict", ["promote", "reject"])
+def test_a_verdict_against_another_deployment_is_refused_whatever_it_says(verdict: str) -> None:
+    book = running()
+    book.accepted("promote", {"model": "churn", "version": "lr/v1"})
+    why = book.refused("gate_evaluated", gate(LR1, 1, verdict=verdict))
+    assert why == "it was judged against deployment 1, and deployment 2 serves now"
+    assert book.state.models["churn"].gates == {}
+
+
 def test_a_rejection_is_recorded_and_changes_nothing() -> None:
     book = running()
     fact = book.accepted("gate_evaluated", gate(LR1, 1, verdict="reject"))
@@ -310,7 +319,13 @@ def test_a_second_rollback_goes_further_back_and_never_forward() -> None:
     while (fact := book.do("rollback", {"model": "churn"})).outcome == "accepted":
         served.append(book.serving)
     assert served == ["lr/v1", "sm/v1"]
-    assert fact.body["why"] == "nothing served churn before"
+    assert fact.body["why"] == (
+        "no other lineage served churn before sm: name the version that is to serve (--to)"
+    )
+
+
+def test_where_nothing_else_ever_served_a_rollback_says_so() -> None:
+    assert running().refused("rollback", {"model": "churn"}) == "nothing served churn before"
 
 
 def test_with_one_lineage_a_rollback_goes_to_its_earlier_version_and_stops_following() -> None:
@@ -354,6 +369,8 @@ def test_accepted_drift_is_about_the_bins_in_force() -> None:
     assert "other bins" in book.refused("accept_drift", other)
     backwards = {**panes, "to_pane": format_time(0)}
     assert "from_pane must be before" in book.refused("accept_drift", backwards)
+    far = {**panes, "from_pane": 10**17, "to_pane": 10**18}
+    assert "from_pane: is a time before year 2 or after" in book.refused("accept_drift", far)
     assert "no reference" in book.refused("accept_drift", {**panes, "model": "x"})
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from driftline.core.registry import schedules
 from driftline.core.registry.schedules import newest_run
 from driftline_schemas.fields import format_time, parse_time
 from tests.unit.core.registry.book import Book, spec
@@ -45,6 +46,35 @@ def test_with_skip_a_missed_run_is_not_asked_for_and_the_next_one_is() -> None:
     book.now = NOON + 6 * HOUR + 1_000
     (fact,) = book.run_schedules()
     assert fact.body["due"] == format_time(NOON + 6 * HOUR)
+
+
+@pytest.mark.parametrize("catch_up", ["once", "skip"])
+def test_a_look_at_what_is_not_due_computes_nothing(
+    catch_up: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = scheduled(catch_up=catch_up)
+    book.now = NOON + 5 * HOUR + 120_000  # with `skip` these runs are missed
+    book.run_schedules()
+    book.run_schedules()
+
+    def never(cron: str, now: int) -> int:
+        raise AssertionError(f"{cron} is computed again at {now}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(schedules, "next_run", never)
+        patch.setattr(schedules, "newest_run", never)
+        for _ in range(3):
+            book.now += 1_000
+            assert book.run_schedules() == []
+    book.now = NOON + 6 * HOUR
+    assert len(book.run_schedules()) == 1
+
+
+def test_a_run_whose_fact_was_not_written_is_asked_for_again() -> None:
+    book = scheduled()
+    book.now = NOON + HOUR
+    (draft,) = book.timetable.due(book.state, book.now)
+    assert book.timetable.due(book.state, book.now + 1_000) == [draft]
 
 
 def test_another_spec_keeps_what_is_settled_of_a_schedule_that_stays() -> None:

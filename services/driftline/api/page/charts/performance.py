@@ -100,8 +100,8 @@ def _title(known: Sequence[Scored], metric: str) -> str:
     first, last = known[0], known[-1]
     return (
         f"{words.metric_name(metric).capitalize()} over time, from"
-        f" {words.figure(metric, first.value)} on {words.short_time(first.start)} to"
-        f" {words.figure(metric, last.value)} on {words.short_time(last.end)}, UTC;"
+        f" {words.figure(metric, first.value)} from {words.short_time(first.start)} on to"
+        f" {words.figure(metric, last.value)} from {words.short_time(last.start)} on, UTC;"
         " the table below has every figure"
     )
 
