@@ -11,9 +11,9 @@ from threading import Event
 from time import monotonic
 from typing import Annotated, Any
 
-import orjson
 import typer
 
+from driftline.cli.console import put_json
 from driftline.cli.errors import CommandError
 from driftline.demo.observer import Observer
 from driftline.demo.own_rows import ROWS, OwnRows
@@ -77,7 +77,7 @@ def demo(
         result["seconds"] = round(monotonic() - started, 1)
         show.summary(result)
         if json:
-            typer.echo(orjson.dumps(result).decode())
+            put_json(result)
         if stay:
             show.step("everything goes on running: look at the page, end it with Ctrl-C")
             with suppress(KeyboardInterrupt):

@@ -91,8 +91,8 @@ def test_labels_that_were_due_and_records_that_were_lost_are_told(
     file = rows(tmp_path, 1_010, b"1,x\n")
     result = replay(file, "--label-delay", "4rows", "--from-row", "1003")
     assert result.stderr == (
-        f"{file}, line 1012: 2 fields instead of 3. Before that 7 rows went out: 8 records arrived, 2"
-        " did not. 4 of their labels were still due. --from-row 1010 goes on after them.\n"
+        f"{file}, line 1012: 2 fields instead of 3. Before that 7 rows went out: 8 records arrived,"
+        " 2 did not. 4 of their labels were still due. --from-row 1010 goes on after them.\n"
     )
 
 

@@ -3,6 +3,8 @@
 import orjson
 import pytest
 
+from driftline.cli.console import VisibleConsole
+from driftline.cli.deadletters import _table
 from driftline.cli.errors import CommandError
 from driftline.cli.letters import Wanted, short_name, wanted_of
 from driftline_schemas.codec import UnreadableEvent, decode
@@ -75,3 +77,14 @@ def test_a_reason_or_topic_that_does_not_exist_is_told() -> None:
 
 def test_short_names() -> None:
     assert short_name("my.shop.dead-letters.v1") == "dead-letters"
+
+
+def test_a_letter_of_a_hostile_producer_is_one_row_of_the_list(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names = {"model": "\n" * 100, "producer": {"name": "\x1b[2J", "version": "\n" * 60_000}}
+    VisibleConsole(width=1_000).print(_table([letter(orjson.dumps(names))]))
+    _, row, end = capsys.readouterr().out.split("\n")
+    assert row.isprintable()
+    assert r"\x1b[2J" in row
+    assert end == ""
