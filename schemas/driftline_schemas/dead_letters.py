@@ -19,6 +19,9 @@ def _readable(value: str) -> str:
     return value
 
 
+Base64 = Annotated[str, AfterValidator(_readable)]
+
+
 class DeadLetter(Event):
     """`value` is base64 of the first 256 KiB; `sha256` and `length` are those of the whole."""
 
@@ -38,7 +41,7 @@ class DeadLetter(Event):
     """Of the service."""
     key: str | None = None
     """The record's own."""
-    value: Annotated[str, AfterValidator(_readable)] | None = None
+    value: Base64 | None = None
     """Its bytes in base64, at most the first 256 KiB."""
     sha256: Sha256
     """Of all its bytes."""

@@ -1,10 +1,12 @@
 """Any event of a type, made from its annotations."""
 
+from base64 import b64encode
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from driftline_schemas.dead_letters import Base64
 from driftline_schemas.fields import (
     EARLIEST,
     LATEST,
@@ -40,6 +42,7 @@ KNOWN: list[tuple[Any, st.SearchStrategy[Any]]] = [
     (Name, NAMES),
     (Hash, st.from_regex(r"[0-9a-f]{16}", fullmatch=True)),
     (Sha256, st.from_regex(r"[0-9a-f]{64}", fullmatch=True)),
+    (Base64, st.binary(max_size=8).map(lambda raw: b64encode(raw).decode())),
     (Output, TEXTS | INTEGERS | FLOATS),
     (Finite, FLOATS),
     (FeatureValue, st.none() | st.booleans() | INTEGERS | FLOATS | TEXTS),
