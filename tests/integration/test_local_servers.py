@@ -39,6 +39,7 @@ PATIENCE_S = 60.0
 HOLDER = """
 import signal
 from driftline.servers import local_servers
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 try:
     with local_servers() as servers:
         print(servers.directory, flush=True)
