@@ -124,6 +124,7 @@ def test_the_published_drift_is_found_and_nothing_before_it(
     assert row_at(made, first) >= DRIFT
 
 
+@long
 def test_the_challenger_takes_over_where_the_drift_is(tmp_path: Path) -> None:
     """No second incident and no rollback when the world goes back: the lineage follows."""
     (port,) = free_ports(1)

@@ -8,6 +8,7 @@ import pytest
 from driftline.servers import LocalServers
 from loadtests import __main__ as all_parts
 from loadtests import pairs, rollback
+from tests.marks import long
 
 PAIRS = 2_000
 FIGURES = {
@@ -58,6 +59,7 @@ def test_every_swap_is_seen_at_every_scorer_and_no_request_is_lost(
     assert found["requests"] >= 6  # each scorer with the champion, the promoted one, the champion
 
 
+@long
 @pytest.mark.integration
 def test_one_command_measures_throughput_latency_memory_and_alerts(
     servers: LocalServers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
