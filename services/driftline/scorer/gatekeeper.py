@@ -4,11 +4,11 @@ import asyncio
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from driftline.runtime.http_server import once, with_headers
+from driftline.runtime.loopback import is_own_name
 from driftline.scorer.problems import Problem
 from driftline_schemas.limits import MAX_RECORD_BYTES
 
@@ -16,7 +16,6 @@ BODY_SECONDS: Final = 10.0
 MOST_REQUESTS: Final = 200  # at the same time
 RETRY_SECONDS: Final = 1
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 TOO_LARGE: Final = f"A body may have at most {MAX_RECORD_BYTES:,} bytes."
 HEADERS: Final = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
 
@@ -62,7 +61,7 @@ class Gatekeeper:
             scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
             if scheme.lower() != b"bearer" or not compare_digest(given.strip(), self.token):
                 raise Problem(401, "A bearer token is needed (DRIFTLINE_SCORER_TOKEN).")
-        elif _name(headers.get(b"host", b"").decode("latin-1")) not in THIS_MACHINE:
+        elif not is_own_name(headers.get(b"host", b"").decode("latin-1")):
             # A name that somebody else's DNS points here would let his page ask us.
             raise Problem(403, "Without a token only this machine's own names are answered.")
         kind = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
@@ -118,11 +117,3 @@ async def _turn_away(problem: Problem, scope: Scope, receive: Receive, send: Sen
     if problem.status == 401:
         answer.headers["www-authenticate"] = "Bearer"
     await answer(scope, receive, send)
-
-
-def _name(host: str) -> str:
-    """`[::1]:8081` is `::1`; empty for what is no host."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

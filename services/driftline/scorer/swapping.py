@@ -103,7 +103,7 @@ class Swapping:
         later makes nobody wait, and damage found later stops nobody."""
         if not self._is_ready:
             if not self._has_heard:
-                return self.damage or "the registry and the deployments are not read yet"
+                return self.damage or "the registry is not read yet"
             if waiting := self.waiting:
                 return f"{len(waiting)} models are being loaded"
             self._is_ready = True
