@@ -189,7 +189,8 @@ def test_events_of_an_outage_arrive_in_order_when_the_broker_returns(
         try:
             for i in range(1, 200):
                 assert client.log_label(model="m", prediction_id="same", label=str(i))
-            assert client.statistics().sent == 1
+            # An error that has just come would be counted until it is told.
+            assert min(client.statistics().queued for _ in range(3)) == 199
         finally:
             servers.start_kafka()
         assert client.flush(30) == 0

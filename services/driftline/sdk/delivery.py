@@ -58,11 +58,13 @@ class Delivery:
 
     def queued(self) -> int:
         """Records that wait for their acknowledgement."""
+        self._producer.poll(0)  # librdkafka counts errors that nobody was told of yet as well
         return len(self._producer)
 
     def flush(self, seconds: float) -> int:
         """Wait for acknowledgements, at most so long; how many records still wait."""
-        return int(self._producer.flush(max(0.0, seconds)))
+        self._producer.flush(max(0.0, seconds))
+        return self.queued()
 
     def close(self, seconds: float) -> int:
         """Accept nothing more, flush, stop the thread; how many records were given up."""

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from time import perf_counter
+from time import monotonic, perf_counter, sleep
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from confluent_kafka import KafkaError
 
 from driftline.sdk import Driftline
 from driftline.sdk.client import _CLIENTS
+from driftline.sdk.delivery import Delivery
 from driftline.sdk.quiet_log import QuietLog
+from driftline.sdk.statistics import Tally
 
 NOBODY = "127.0.0.1:1"  # no broker listens there
 
@@ -51,6 +53,17 @@ def test_a_full_queue_drops_the_newest_and_counts_them(client: Driftline) -> Non
     statistics = client.statistics()
     assert (statistics.sent, statistics.queued) == (0, 50)
     assert statistics.dropped == {"queue_full": 10}
+
+
+def test_an_error_that_waits_to_be_told_is_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Delivery, "_collect", lambda self: None)
+    delivery = Delivery({"bootstrap.servers": NOBODY}, Tally(), QuietLog())
+    deadline = monotonic() + 30
+    while not len(delivery._producer):  # librdkafka found nobody there
+        assert monotonic() < deadline
+        sleep(0.01)
+    assert min(delivery.queued() for _ in range(3)) == 0  # another may just have come
+    delivery.close(0)
 
 
 def test_bad_arguments_are_counted_by_reason_and_raise_nothing(client: Driftline) -> None:
