@@ -35,6 +35,10 @@ def demo(
     label: Annotated[
         str | None, typer.Option(help="Column of --data to predict (default: the last).")
     ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of --data that is no feature; repeatable.", metavar="COLUMN"),
+    ] = None,
     rows: Annotated[
         int | None,
         typer.Option(min=1, help=f"Use so many rows of --data (default: {ROWS:,}).", metavar="N"),
@@ -64,7 +68,7 @@ def demo(
     With --data your rows are played and no fault is injected unless --fault-at says where. The
     first 30 %, at most 1,800, are learned before the start, labels come 100 rows late.
     """
-    own = _own_rows(data, label, rows, frozen=frozen)
+    own = _own_rows(data, label, leave_out or [], rows, frozen=frozen)
     stream = stream_of(own)
     fault = None if no_fault else _fault(stream, fault_at)
     plan = Plan(stream, own, fault, seed, rate, learns=not frozen, kills=0 if frozen else kills)
@@ -85,15 +89,15 @@ def demo(
 
 
 def _own_rows(
-    data: Path | None, label: str | None, rows: int | None, *, frozen: bool
+    data: Path | None, label: str | None, left_out: list[str], rows: int | None, *, frozen: bool
 ) -> OwnRows | None:
     if data is None:
-        if label is not None or rows is not None:
-            raise CommandError("--label and --rows go with --data: which file is it?")
+        if label is not None or left_out or rows is not None:
+            raise CommandError("--label, --leave-out and --rows go with --data: which file is it?")
         return None
     if frozen:
         raise CommandError("--frozen goes with the demo's own stream only: leave out --data.")
-    return OwnRows(data.absolute(), label, ROWS if rows is None else rows)
+    return OwnRows(data.absolute(), label, ROWS if rows is None else rows, tuple(left_out))
 
 
 def _fault(stream: Stream, share: float | None) -> Fault | None:

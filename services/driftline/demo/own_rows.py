@@ -32,11 +32,13 @@ Texts = Sequence[str]
 
 @dataclass(frozen=True, slots=True)
 class OwnRows:
-    """A .csv, .csv.gz or .parquet, its label column (None: the last) and how many rows to use."""
+    """A .csv, .csv.gz or .parquet, its label column (None: the last), how many rows to use, and
+    columns that are no features."""
 
     file: Path
     label: str | None = None
     rows: int = ROWS
+    left_out: Sequence[str] = ()
 
 
 def own_stream(source: OwnRows) -> Stream:
@@ -49,7 +51,7 @@ def own_stream(source: OwnRows) -> Stream:
     all_kinds = {name: kind_of(texts) for name, texts in columns.items()}
     left_out = {
         name: why for name, kind in all_kinds.items() if (why := no_feature(name, kind, columns))
-    }
+    } | dict.fromkeys(_unwanted(source, label, columns), "you said so")
     kinds = {name: kind for name, kind in all_kinds.items() if name not in left_out}
     if not kinds:
         raise CommandError(f"{source.file} has no feature beside the label {label!r}.")
@@ -74,9 +76,7 @@ def _label(source: OwnRows, rows: Sequence[Mapping[str, str]]) -> str:
         raise CommandError(f"{source.file} has no rows.")
     names = list(rows[0])
     label = source.label or names[-1]
-    if label not in names:
-        hint = close_to(label, names) or f": it has {', '.join(names[:12])}."
-        raise CommandError(f"{source.file} has no column {label!r}{hint}")
+    _check_column(source.file, label, names)
     if len(names) == 1:
         raise CommandError(f"{source.file} has one column only: a label needs features beside it.")
     if len(rows) < LEAST_ROWS:
@@ -86,6 +86,21 @@ def _label(source: OwnRows, rows: Sequence[Mapping[str, str]]) -> str:
             " late."
         )
     return label
+
+
+def _unwanted(source: OwnRows, label: str, columns: Mapping[str, Texts]) -> Sequence[str]:
+    """The columns to leave out, all of them there."""
+    if label in source.left_out:
+        raise CommandError(f"Column {label!r} is the label: it cannot be left out.")
+    for name in source.left_out:
+        _check_column(source.file, name, list(columns))
+    return source.left_out
+
+
+def _check_column(file: Path, name: str, names: list[str]) -> None:
+    if name not in names:
+        hint = close_to(name, names) or f": it has {', '.join(names[:12])}."
+        raise CommandError(f"{file} has no column {name!r}{hint}")
 
 
 def task_of(file: Path, label: str, texts: Texts, known: int) -> Task:

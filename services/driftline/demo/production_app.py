@@ -48,7 +48,8 @@ class Orders:
         """The orders that `written` gave."""
         said = orjson.loads(argument)
         if own := said.pop("own"):
-            own = OwnRows(**{**own, "file": Path(own["file"])})
+            file, left_out = Path(own["file"]), tuple(own["left_out"])
+            own = OwnRows(**{**own, "file": file, "left_out": left_out})
         if fault := said.pop("fault"):
             fault = Fault(**fault)
         return cls(own, fault, **said)

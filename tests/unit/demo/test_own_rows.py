@@ -54,6 +54,25 @@ def test_the_last_column_is_the_label_and_the_first_rows_are_known(tmp_path: Pat
     assert stream.prediction_id(7) == "my_rows-7"
 
 
+def test_columns_that_give_the_label_away_are_left_out(tmp_path: Path) -> None:
+    file = written(tmp_path, with_label(lambda i: i % 2))
+    stream = own_stream(OwnRows(file, left_out=("new", "age")))
+    assert list(stream.kinds) == list(stream.rows[0][0]) == ["plan"]
+    assert stream.left_out == {"new": "you said so", "age": "you said so"}
+    assert stream.rotated == []
+
+
+@pytest.mark.parametrize(
+    ("left_out", "sentence"),
+    [("y", "Column 'y' is the label"), ("plam", "has no column 'plam': did you mean 'plan'")],
+)
+def test_only_a_column_that_is_there_is_left_out(
+    tmp_path: Path, left_out: str, sentence: str
+) -> None:
+    with pytest.raises(CommandError, match=sentence):
+        own_stream(OwnRows(written(tmp_path, with_label(lambda i: i % 2)), left_out=(left_out,)))
+
+
 def test_rows_are_used_as_many_as_asked_for(tmp_path: Path) -> None:
     file = written(tmp_path, with_label(lambda i: i % 2), rows=7_000)
     assert len(own_stream(OwnRows(file, rows=1_000)).rows) == 1_000
@@ -163,11 +182,12 @@ def test_a_fault_swaps_numeric_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--label", "y"], "--label and --rows go with --data"),
+        (["--label", "y"], "--label, --leave-out and --rows go with --data"),
+        (["--leave-out", "y"], "--label, --leave-out and --rows go with --data"),
         (["--data", "rows.csv", "--frozen"], "--frozen goes with the demo's own stream only"),
         (["--data", "missing.csv"], "Cannot read"),
     ],
-    ids=["label without data", "frozen", "no such file"],
+    ids=["label without data", "left out without data", "frozen", "no such file"],
 )
 def test_orders_that_do_not_go_together_are_one_sentence(
     arguments: list[str], sentence: str
@@ -186,8 +206,8 @@ def test_a_fault_needs_two_numeric_columns(tmp_path: Path) -> None:
 
 def test_the_app_reads_the_orders_that_were_written(tmp_path: Path) -> None:
     file = written(tmp_path, with_label(lambda i: i % 2))
-    orders = Orders(OwnRows(file, "y", 550), Fault(3, 5), 40.0, "http://scorer", 7)
+    orders = Orders(OwnRows(file, "y", 550, ("new",)), Fault(3, 5), 40.0, "http://scorer", 7)
     assert Orders.read(orders.written()) == orders
     own = Orders(None, None, 40.0, None, 0)
     assert Orders.read(own.written()) == own
-    assert stream_of(orders.own) == own_stream(OwnRows(file, "y", 550))
+    assert stream_of(orders.own) == own_stream(OwnRows(file, "y", 550, ("new",)))
