@@ -25,7 +25,8 @@ from driftline_schemas.registry import (
 )
 from driftline_schemas.verdicts import Verdict
 
-DAY: Final = 86_400_000
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
 FOREVER: Final = -1
 
 
@@ -47,9 +48,11 @@ class Topic:
 
     def settings(self) -> dict[str, str]:
         """Topic configuration for the broker."""
-        settings = {"cleanup.policy": "compact" if self.compacted else "delete"}
-        if not self.compacted:
-            settings["retention.ms"] = str(self.retention_ms)
+        if self.compacted:
+            # The segment that is written to is not compacted, and readers read it all.
+            settings = {"cleanup.policy": "compact", "segment.ms": str(HOUR)}
+        else:
+            settings = {"cleanup.policy": "delete", "retention.ms": str(self.retention_ms)}
         if self.append_time:
             settings["message.timestamp.type"] = "LogAppendTime"
         return settings

@@ -14,7 +14,7 @@ import orjson
 from pydantic import SecretStr
 
 from driftline.alerter.channel import Outcome, Request, Sent, judge_refusal
-from driftline.alerter.text import for_slack, number, title, version
+from driftline.alerter.text import COUNTED, for_slack, number, title, version
 from driftline_schemas.alerts import Alert, Cause
 from driftline_schemas.fields import format_time
 
@@ -81,7 +81,7 @@ def _figures(alert: Alert) -> Iterator[str]:
     yield f"Severity: {alert.severity}"
     yield f"Version: {for_slack(version(alert), FIELD)}"
     yield f"Opened: {format_time(alert.opened_at)}"
-    yield f"Predictions: {number(alert.n)}"
+    yield f"{COUNTED.get(alert.check, 'Predictions')}: {number(alert.n)}"
     measured = {
         "Value": alert.value,
         "Threshold": alert.threshold,

@@ -17,6 +17,8 @@ CHECKS: Final = {
     "no_labels": "no labels",
 }
 
+COUNTED: Final = {"error": "Labels", "floor": "Labels"}  # what `n` is, if not predictions
+
 
 def plain(text: str, limit: int) -> str:
     """One line of at most `limit` characters, without control and direction characters."""

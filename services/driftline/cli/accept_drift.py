@@ -11,7 +11,7 @@ from driftline.cli.overview import still_open
 from driftline.cli.registry_view import known_model
 from driftline.cli.sending import Actor, ModelName, Reason, Registry, tell
 from driftline.runtime.settings import Settings
-from driftline.runtime.topic_tail import read_tail
+from driftline.runtime.topic_tail import MOST, read_tail
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
 from driftline_schemas.fields import Event, format_time, parse_time
@@ -82,7 +82,8 @@ def _judged(settings: Settings, model: str) -> int:
 
 def _events(settings: Settings, topic: Topic, model: str, kind: type[E]) -> Iterable[E]:
     partition = partition_of(model, topic.partitions)
-    for raw in read_tail(settings.brokers, topic.full_name(settings.topic_prefix), [partition]):
+    name = topic.full_name(settings.topic_prefix)
+    for raw in read_tail(settings.brokers, name, [partition], MOST):
         try:
             yield decode(kind, raw)
         except UnreadableEvent:

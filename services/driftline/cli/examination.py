@@ -159,6 +159,7 @@ def _read(topic: Topic, message: Message) -> Sampled | None:
         name, at = str(body["prediction_id"]), body.get("predicted_at")
         if not ID.match(name):
             return None
+        said = body.get("prediction" if topic is PREDICTIONS else "label")
         producer = body.get("producer") or {}
         app = " ".join(filter(None, [producer.get("name"), producer.get("version")]))
         return Sampled(
@@ -170,6 +171,7 @@ def _read(topic: Topic, message: Message) -> Sampled | None:
             str(body["model"]),
             app or str(body.get("source") or UNKNOWN),
             parse_time(at) if isinstance(at, str) else None,
+            said if isinstance(said, str) else None,
         )
     except (ValueError, KeyError, AttributeError, TypeError):
         return None

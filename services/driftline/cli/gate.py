@@ -12,7 +12,7 @@ from driftline.core.registry.rows import test_set_said
 from driftline.core.registry.state import RegistryState, model_of
 from driftline.runtime.registry_log import iterate_registry
 from driftline.runtime.settings import Settings
-from driftline.runtime.topic_tail import read_tail
+from driftline.runtime.topic_tail import MOST, read_tail
 from driftline_schemas.codec import UnreadableEvent, decode
 from driftline_schemas.fields import format_time
 from driftline_schemas.partitioner import partition_of
@@ -119,7 +119,7 @@ def _metrics(settings: Settings, model: str) -> Iterator[LearningMetric]:
     """What its learner said lately."""
     topic = LEARNING_METRICS.full_name(settings.topic_prefix)
     partition = partition_of(model, LEARNING_METRICS.partitions)
-    for raw in read_tail(settings.brokers, topic, [partition]):
+    for raw in read_tail(settings.brokers, topic, [partition], MOST):
         try:
             metric = decode(LearningMetric, raw)
         except UnreadableEvent:

@@ -17,7 +17,7 @@ from driftline.runtime.redis_looks import NoRedisError, look_at_redis, place_of
 from driftline.runtime.registry_log import RegistryError, iterate_registry
 from driftline.runtime.settings import Settings
 from driftline.runtime.topic_admin import find_topics
-from driftline.runtime.topic_tail import read_tail
+from driftline.runtime.topic_tail import MOST, read_tail
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import UnreadableEvent, decode
 from driftline_schemas.dead_letters import DeadLetter
@@ -111,8 +111,8 @@ def _scorers(statuses: Iterable[ScorerStatus]) -> list[ScorerStatus]:
 def _events(settings: Settings, topic: Topic, kind: type[E]) -> list[E]:
     """The newest events of a topic; what cannot be read is left out."""
     found = []
-    name = topic.full_name(settings.topic_prefix)
-    for raw in read_tail(settings.brokers, name, range(topic.partitions)):
+    name, most = topic.full_name(settings.topic_prefix), None if topic.compacted else MOST
+    for raw in read_tail(settings.brokers, name, range(topic.partitions), most):
         try:
             found.append(decode(kind, raw))
         except UnreadableEvent:

@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from driftline.runtime.errors import DriftlineError
 from driftline.runtime.loopback import is_loopback, is_own_name
 
 FIRST_PORT = 9_100
@@ -59,17 +60,22 @@ async def own_names_only(request: web.Request, handler: Handler) -> web.StreamRe
 
 
 async def serve(health: Health, refresh: Callable[[], None], host: str, port: int) -> web.AppRunner:
-    """Listen on `port`, or with 0 on the first free one from 9100 up."""
+    """Listen on `port`, or with 0 on the first free one from 9100 up. DriftlineError: on none."""
     app = application(health, refresh, is_local=is_loopback(host))
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    ports = [port] if port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED)
-    for candidate in ports:
+    trouble = ""
+    for candidate in [port] if port else range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
         try:
             await web.TCPSite(runner, host, candidate).start()
-        except OSError:
+        except OSError as error:
+            trouble = error.strerror or str(error)
             continue
         health.port = candidate
         return runner
     await runner.cleanup()
-    raise OSError(f"no free port for health and metrics among {ports[0]} to {ports[-1]}")
+    places = str(port) if port else f"{FIRST_PORT} to {FIRST_PORT + PORTS_TRIED - 1}"
+    raise DriftlineError(
+        f"health and metrics cannot listen on {host}, port {places} ({trouble}): set"
+        " DRIFTLINE_METRICS_HOST and DRIFTLINE_METRICS_PORT to what is free, or 0 for any port"
+    )

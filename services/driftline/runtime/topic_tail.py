@@ -11,11 +11,14 @@ from driftline.runtime.errors import DriftlineError
 from driftline.runtime.kafka_log import SILENT
 
 SECONDS: Final = 10.0
-MOST: Final = 10_000
+MOST: Final = 10_000  # records of a topic that is not compacted
 
 
-def read_tail(brokers: str, topic: str, partitions: Iterable[int], most: int = MOST) -> list[bytes]:
-    """Up to `most` records of each partition, oldest first, to its end as it is now.
+def read_tail(
+    brokers: str, topic: str, partitions: Iterable[int], most: int | None = None
+) -> list[bytes]:
+    """Up to `most` records of each partition (None, for a compacted topic: all of them), oldest
+    first, to its end as it is now.
 
     Committed ones only. DriftlineError: no broker answers.
     """
@@ -36,10 +39,10 @@ def read_tail(brokers: str, topic: str, partitions: Iterable[int], most: int = M
         raise DriftlineError(f"Topic {topic} cannot be read: {error.args[0].str()}.") from None
 
 
-def _start(consumer: Consumer, topic: str, partition: int, most: int) -> TopicPartition:
+def _start(consumer: Consumer, topic: str, partition: int, most: int | None) -> TopicPartition:
     place = TopicPartition(topic, partition)
     low, high = consumer.get_watermark_offsets(place, timeout=SECONDS)
-    return TopicPartition(topic, partition, max(low, high - most))
+    return TopicPartition(topic, partition, low if most is None else max(low, high - most))
 
 
 def _to_the_ends(consumer: Consumer, unread: set[int]) -> list[bytes]:

@@ -128,6 +128,12 @@ def test_each_channel_names_the_lineage_of_a_version_that_is_ours() -> None:
     assert body["commonLabels"]["model_version"] == "8c09ca19986af4fd"
 
 
+def test_slack_says_what_stands_behind_the_figure() -> None:
+    said = {check: str(message(an_alert(check=check))) for check in ("data", "error", "floor")}
+    assert "Predictions: " in said["data"]
+    assert all("Labels: " in said[check] for check in ("error", "floor"))
+
+
 def test_all_revisions_of_an_alert_share_one_dedup_key() -> None:
     keys = {
         event_of(an_alert(status=status, revision=i))["dedup_key"]

@@ -1,6 +1,6 @@
 """Does each check of the doctor name its fault, and keep silent where all is well?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -271,6 +271,32 @@ def test_a_planted_fault_is_named(
     found = one(seen)
     assert (found.check, found.severity) == (check.CHECK, severity)
     assert says in found.what
+
+
+def saying(seen: Evidence, predictions: Sequence[str], labels: Sequence[str]) -> Evidence:
+    """Each side says its classes in turn."""
+    seen.predictions = [
+        replace(each, said=predictions[i % len(predictions)])
+        for i, each in enumerate(seen.predictions)
+    ]
+    seen.labels = [
+        replace(each, said=labels[i % len(labels)]) for i, each in enumerate(seen.labels)
+    ]
+    return seen
+
+
+def test_classes_that_are_written_in_two_ways_are_named() -> None:
+    found = one(saying(healthy(), ["0", "0", "1"], ["false", "true"]))
+    assert (found.check, found.severity) == (labels.CHECK, "error")
+    assert "predictions say '0' and '1', labels 'false' and 'true'" in found.what
+
+
+def test_classes_that_may_differ_by_chance_are_no_fault() -> None:
+    assert faults(saying(healthy(), ["0", "1"], ["1", "2"])) == []
+    assert faults(saying(healthy(), ["0"], ["1"])) == []
+    few = saying(healthy(), ["0", "1"], ["false", "true"])
+    few.labels = few.labels[:19]
+    assert faults(few) == []
 
 
 def test_what_came_between_the_looks_is_not_stuck() -> None:

@@ -15,7 +15,8 @@ from driftline_schemas.journal import Unmatched
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A record of `predictions` or `labels`: where it lies, when it came (ms), what it names."""
+    """A record of `predictions` or `labels`: where it lies, when it came (ms), what it names, and
+    the class that it says, if it says one."""
 
     topic: str  # short
     partition: int
@@ -25,6 +26,7 @@ class Sampled:
     model: str
     producer: str
     predicted_at: int | None = None
+    said: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

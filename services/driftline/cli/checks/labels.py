@@ -1,11 +1,11 @@
-"""Which labels find no prediction, and why?"""
+"""Which labels find no prediction, and why? Do those that find one speak of the same classes?"""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, Literal, NamedTuple
 
 from driftline.cli.alerts import age
-from driftline.cli.checks.evidence import Evidence
+from driftline.cli.checks.evidence import Evidence, Sampled
 from driftline.cli.checks.finding import Finding, error, warning
 
 CHECK = "labels"
@@ -13,6 +13,7 @@ YOUNG_MS: Final = 60_000  # the prediction of so young a label may still come
 LEAST: Final = 3  # labels that are worth a word
 SHARE: Final = 0.01  # of a model's labels that are worth a word
 MOST: Final = 0.5  # from here on it is an error
+ENOUGH: Final = 20  # predictions and labels of a model before their classes are compared
 
 Why = Literal["wrong_model", "too_late", "refused", "other_ids"]
 
@@ -53,6 +54,7 @@ def check(seen: Evidence) -> Iterator[Finding]:
     mistaken = {str(fate.detail) for cases in fates.values() for _, fate in cases
                 if fate.why == "wrong_model"}  # fmt: skip
     yield from _never(seen, {*totals, *mistaken})
+    yield from _without_a_common_class(seen)
 
 
 def told(seen: Evidence) -> str:
@@ -140,6 +142,35 @@ def _sentences(
     looks = f"; predictions say {other_id}" if other_id else "; the model has no predictions"
     what = f"{n} carry an id that no prediction has (for example {label.prediction_id}{looks})."
     return what, "Let the label source write the prediction_id that the app logged."
+
+
+def _without_a_common_class(seen: Evidence) -> Iterator[Finding]:
+    """One side writes `true`, the other `1`: every prediction counts as wrong."""
+    predicted, labelled = _classes(seen.predictions), _classes(seen.labels)
+    for model in predicted.keys() & labelled.keys():
+        ours, theirs = predicted[model], labelled[model]
+        enough = min(ours.total(), theirs.total()) >= ENOUGH
+        # One class on each side may be chance: a model that never warns, and labels of losses only.
+        if enough and not ours.keys() & theirs.keys() and len(ours) + len(theirs) > 2:
+            yield error(
+                CHECK,
+                f"Predictions and labels of model {model!r} share no class: predictions say"
+                f" {_quoted(ours)}, labels {_quoted(theirs)}, so every prediction counts as wrong.",
+                "Let app and label source write a class alike; with the SDK, log both as bool, or"
+                " both as text.",
+            )
+
+
+def _classes(sample: Sequence[Sampled]) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for each in sample:
+        if each.said is not None:
+            found.setdefault(each.model, Counter())[each.said] += 1
+    return found
+
+
+def _quoted(classes: Counter[str]) -> str:
+    return " and ".join(repr(name) for name, _ in classes.most_common(2))
 
 
 def _never(seen: Evidence, have_labels: set[str]) -> Iterator[Finding]:
