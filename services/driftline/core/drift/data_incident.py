@@ -93,11 +93,6 @@ class DataIncident:
         """
         return start_index >= self._not_before
 
-    def judge_from(self, start_index: int) -> None:
-        """Blocks that begin before this pane are judged no more: they are older than what blocks
-        are compared with."""
-        self._not_before = max(self._not_before, start_index)
-
     def step(self, verdict: BlockVerdict) -> Opened | Extended | Resolved | None:
         """Take in a block's verdict, in the order that `Blocks.close` gave the blocks."""
         if not self.judges(verdict.start_index):

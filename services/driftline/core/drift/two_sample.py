@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sqrt
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.special import chdtrc, ndtr
@@ -20,8 +20,6 @@ from driftline.core.drift.sparse_bins import exact, pooled, sparse
 
 Outcome = Literal["ok", "drifted", "not_enough_data", "cannot_evaluate"]
 Statistic = Literal["rank_z", "chi_square", "exact_binomial"]
-
-LEAST_SHARE: Final = 1e-4  # stands for an empty bin in PSI, which would else be infinite
 
 
 def rank_z(reference: Counts, current: Counts) -> float:
@@ -62,13 +60,6 @@ def jensen_shannon(reference: Counts, current: Counts) -> float:
     middle = (p + q) / 2
     divergence = (_bits(p, middle) + _bits(q, middle)) / 2
     return float(np.clip(np.sqrt(max(divergence, 0.0)), 0.0, 1.0))
-
-
-def population_stability_index(reference: Counts, current: Counts) -> float:
-    """Sum of (p - q) ln(p / q); an empty bin counts as a share of 0.0001, nothing renormalised."""
-    p = np.maximum(_shares(reference), LEAST_SHARE)
-    q = np.maximum(_shares(current), LEAST_SHARE)
-    return float(((p - q) * np.log(p / q)).sum())
 
 
 @dataclass(frozen=True, slots=True)
