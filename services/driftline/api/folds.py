@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from driftline.api.history import History
+from driftline.api.history import History, without
 from driftline.core.fact_chain import BrokenChainError, follow
 from driftline.core.registry.confirmations import Confirmations, confirmations
 from driftline.core.registry.state import RegistryState
@@ -41,6 +41,7 @@ MODELS: Final = 1_000  # with verdicts (or metrics); the one that was judged lon
 ALERTS_KEPT: Final = 1_000
 SCORERS: Final = 1_000
 METRICS_PER_MODEL: Final = 100  # the newest of each pipeline and kind
+TAIL: Final = 10_000  # records per partition of what is not read from its start
 OPEN: Final = ("firing", "worse")
 # Topic -> whether it is read from its start.
 READ: Final[Mapping[Topic, bool]] = {
@@ -141,8 +142,7 @@ class Folds:
             log.error("registry_damaged", reason=str(error))
             return
         self.history.fact(fact)
-        small = {name: part for name, part in fact.body.items() if name != "bins"}
-        _newest(self.facts, fact.command_id, fact.model_copy(update={"body": small}), FACTS)
+        _newest(self.facts, fact.command_id, without(fact, "bins"), FACTS)
 
     def _event(self, topic: Topic, raw: bytes | None) -> None:
         if topic is DEPLOYMENTS:

@@ -181,8 +181,7 @@ class History:
         if not isinstance(name, str) or (fact.outcome == "refused" and name not in self.decisions):
             return
         decided = self.decisions.setdefault(name, Decisions())
-        small = {key: part for key, part in fact.body.items() if key not in ("bins", "spec")}
-        noted = fact.model_copy(update={"body": small})
+        noted = without(fact, "bins", "spec")
         if fact.action not in ("model_updated", "schedule"):
             decided.deeds.append(noted)
         if fact.outcome == "accepted":
@@ -217,6 +216,14 @@ class History:
         gates.move_to_end(challenger)
         while len(gates) > CHALLENGERS:
             gates.popitem(last=False)
+
+
+def without(fact: Fact, *parts: str) -> Fact:
+    """The fact without these parts of its body, which are large."""
+    if not any(part in fact.body for part in parts):
+        return fact
+    small = {key: part for key, part in fact.body.items() if key not in parts}
+    return fact.model_copy(update={"body": small})
 
 
 def _scored(verdict: Verdict) -> Scored:

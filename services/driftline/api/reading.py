@@ -7,14 +7,13 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from driftline.api.folds import READ, Folds
+from driftline.api.folds import READ, TAIL, Folds
 from driftline_schemas.topics import Topic
 
 log = structlog.get_logger(__name__)
 
 RETRY_SECONDS: Final = 2.0
 POLL_MS: Final = 500
-TAIL: Final = 10_000  # records per partition of what is not read from its start
 
 
 class Reading:

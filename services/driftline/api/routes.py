@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Header, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -16,7 +17,7 @@ from driftline.api.answers import (
     Scorers,
 )
 from driftline.api.commands import Commands
-from driftline.api.folds import OPEN, Folds
+from driftline.api.folds import ALERTS_KEPT, OPEN, TAIL, VERDICTS_PER_MODEL, Folds
 from driftline.core.registry.models import ModelState
 from driftline.core.registry.rows import model_row, version_row
 from driftline.core.registry.state import model_of
@@ -28,7 +29,15 @@ from driftline_schemas.registry import Fact, RegistryCommand, command_hash
 from driftline_schemas.verdicts import Verdict
 
 WAIT_SECONDS: Final = 2.0
-Limit = Annotated[int, Query(ge=1, le=1_000, description="The newest so many.")]
+MOST: Final = 1_000  # on a page
+Limit = Annotated[int, Query(ge=1, le=MOST, description="The newest so many.")]
+PAGED: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "headers": {
+            "Link": {"schema": {"type": "string"}, "description": "The next page, if there is one."}
+        }
+    }
+}
 
 
 def routes(folds: Folds, commands: Commands, clock: Clock) -> APIRouter:
@@ -41,17 +50,40 @@ def routes(folds: Folds, commands: Commands, clock: Clock) -> APIRouter:
 
 
 def _add_models(router: APIRouter, folds: Folds, clock: Clock) -> None:
-    @router.get("/models", summary="All models")
-    async def models() -> list[dict[str, Any]]:
+    @router.get("/models", summary="All models, by name", responses=PAGED)
+    async def models(
+        response: Response,
+        limit: Annotated[int, Query(ge=1, le=MOST, description="At most so many.")] = MOST,
+        after: Annotated[str | None, Query(description="Only names that come later.")] = None,
+    ) -> list[dict[str, Any]]:
         known = folds.registry.models
-        return [model_row(known[name]) for name in sorted(known)]
+        names = sorted(name for name in known if after is None or name > after)
+        if len(names) > limit:
+            _add_next(response, "/v1/models", limit=limit, after=names[limit - 1])
+        return [model_row(known[name]) for name in names[:limit]]
 
-    @router.get("/models/{model:path}/versions", summary="A model's versions, newest last")
-    async def versions(model: str, limit: Limit = 100) -> list[dict[str, Any]]:
+    @router.get(
+        "/models/{model:path}/versions", summary="A model's versions, newest last", responses=PAGED
+    )
+    async def versions(
+        response: Response,
+        model: str,
+        limit: Limit = 100,
+        before: Annotated[int | None, Query(ge=0, description="Only older than this fact.")] = None,
+    ) -> list[dict[str, Any]]:
         known = _known(folds, model)
-        return [version_row(known, each) for each in list(known.versions.values())[-limit:]]
+        found = known.versions.newest(limit, before)
+        if found and known.versions.until(found[0].fact_seq):
+            path = f"/v1/models/{quote(model, safe='')}/versions"
+            _add_next(response, path, limit=limit, before=found[0].fact_seq)
+        return [version_row(known, each) for each in found]
 
-    @router.get("/models/{model:path}/verdicts", summary="What was found, newest last")
+    @router.get(
+        "/models/{model:path}/verdicts",
+        summary="What was found, newest last",
+        description=f"Of the newest {VERDICTS_PER_MODEL:,} of a model, fewer where it has many"
+        f" features; after a restart, of the newest {TAIL:,} records of its partition.",
+    )
     async def verdicts(model: str, limit: Limit = 100, check: str | None = None) -> list[Verdict]:
         found = folds.verdicts[model].values() if model in folds.verdicts else ()
         return [verdict for verdict in found if check in (None, verdict.check)][-limit:]
@@ -70,7 +102,13 @@ def _add_models(router: APIRouter, folds: Folds, clock: Clock) -> None:
 
 
 def _add_findings(router: APIRouter, folds: Folds) -> None:
-    @router.get("/alerts", summary="Alerts in their newest revision, newest last")
+    @router.get(
+        "/alerts",
+        summary="Alerts in their newest revision, newest last",
+        description=f"Of the {ALERTS_KEPT:,} that are kept, of which those that are over go first;"
+        f" after a restart, of the newest {TAIL:,} records of each partition: one that opened"
+        " before those and did not change since is not among them.",
+    )
     async def alerts(
         model: str | None = None,
         is_open: Annotated[bool, Query(alias="open", description="Only what is open.")] = False,
@@ -120,6 +158,10 @@ async def carry_out(folds: Folds, commands: Commands, command: RegistryCommand) 
     if fact is not None and not _is_answer(fact, command):
         raise HTTPException(409, "This Idempotency-Key belongs to another command.")
     return fact
+
+
+def _add_next(response: Response, path: str, **query: int | str) -> None:
+    response.headers["Link"] = f'<{path}?{urlencode(query)}>; rel="next"'
 
 
 def refusal(fact: Fact) -> str:
@@ -191,7 +233,7 @@ def _known(folds: Folds, model: str) -> ModelState:
 def _deployment(folds: Folds, known: ModelState, now: int) -> DeploymentAnswer:
     deployed = known.deployed
     assert deployed is not None  # noqa: S101 - the route has looked
-    version = known.versions.get(deployed.body.version_id)
+    version = deployed.version
     return DeploymentAnswer(
         model=known.name,
         deployment_seq=deployed.body.deployment_seq,

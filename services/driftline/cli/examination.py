@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from driftline.cli.checks.evidence import Arrival, Evidence, Sampled
 from driftline.cli.letters import UNKNOWN, letters, stretches_since
+from driftline.cli.resent import resent_within
 from driftline.cli.role_progress import progress
 from driftline.core.registry.state import RegistryState
 from driftline.runtime.clock import SystemClock
@@ -134,6 +135,7 @@ def _sample(seen: Evidence, groups: GroupLooks) -> None:
     stretches = stretches_since(settings, seen.now - DAY_MS)
     newest = {tp: (max(first, end - MOST_LETTERS), end) for tp, (first, end) in stretches.items()}
     seen.letters = list(letters(settings, newest))
+    seen.resent = resent_within(settings, newest)
 
 
 def _tails(

@@ -5,7 +5,7 @@ whose headers name the refused record and its copy. It comes after the copy is a
 a crash leaves without a note is sent once more, and at once the joiner drops it as a repeat.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +13,7 @@ from driftline.cli.console import tracked
 from driftline.cli.letters import Letter
 from driftline.runtime.group_looks import GroupLooks, all_of
 from driftline.runtime.log_reading import read_stretches
+from driftline.runtime.ports import TP
 from driftline.runtime.settings import Settings
 from driftline_schemas.topics import DEAD_LETTERS
 
@@ -57,10 +58,19 @@ def resent(settings: Settings) -> Resent:
     groups = GroupLooks(settings.brokers, settings.topic_prefix)
     tps = all_of(DEAD_LETTERS, settings.topic_prefix)
     first, ends = groups.begins(tps), groups.ends(tps)
-    found = Resent()
     with tracked("notes", sum(ends[tp] - first[tp] for tp in tps)) as advance:
-        for message in read_stretches(settings.brokers, {tp: (first[tp], ends[tp]) for tp in tps}):
-            advance(1)
-            if message.value() is None:
-                found.note(dict(message.headers() or []))
+        return resent_within(settings, {tp: (first[tp], ends[tp]) for tp in tps}, advance)
+
+
+def resent_within(
+    settings: Settings,
+    stretches: Mapping[TP, tuple[int, int]],
+    advance: Callable[[int], None] = lambda _records: None,
+) -> Resent:
+    """What the notes in these stretches tell."""
+    found = Resent()
+    for message in read_stretches(settings.brokers, stretches):
+        advance(1)
+        if message.value() is None:
+            found.note(dict(message.headers() or []))
     return found

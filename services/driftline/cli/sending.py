@@ -1,6 +1,6 @@
 """Give a command to the registry's owner and wait for its fact."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from time import monotonic, sleep
 from typing import Annotated, Any, Final
@@ -41,15 +41,13 @@ class Registry:
 
     settings: Settings
     state: RegistryState = field(default_factory=RegistryState)
-    known: list[Fact] = field(init=False)  # at first
+    known: list[Fact] = field(init=False)  # specifications, at first
     _follower: RegistryFollower = field(init=False)
     _facts: dict[str, Fact] = field(default_factory=dict)  # those that came since the first read
 
     def __post_init__(self) -> None:
         self._follower = RegistryFollower(self.settings.brokers, self.settings.topic_prefix)
-        self.known = self._read()
-        for fact in self.known:
-            self.state.apply(fact)
+        self.known = [fact for fact in self._read() if fact.action == "apply_spec"]
         installed(self.state)
 
     def send(
@@ -87,16 +85,17 @@ class Registry:
                     " becomes of it."
                 )
             sleep(STEP_SECONDS)
-            for new in self._read():
-                self.state.apply(new)
-                self._facts[new.command_id] = new
+            self._facts |= {new.command_id: new for new in self._read()}
         if fact.outcome == "refused":
             raise CommandError(f"Refused (fact {fact.seq}): {fact.body['why']}.")
         return fact
 
-    def _read(self) -> list[Fact]:
+    def _read(self) -> Iterator[Fact]:
+        """What is new, taken into the state; one by one, for at first that is the whole log."""
         try:
-            return self._follower.read()
+            for fact in self._follower.iterate():
+                self.state.apply(fact)
+                yield fact
         except BrokenChainError as error:
             raise CommandError(f"The registry cannot be followed: {error}.") from None
         except StoreUnavailableError as error:

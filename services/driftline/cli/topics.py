@@ -19,7 +19,7 @@ from driftline.core.fact_chain import Draft
 from driftline.runtime.clock import SystemClock
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.installation import check_installation
-from driftline.runtime.registry_log import RegistryWriter, installation, read_registry
+from driftline.runtime.registry_log import RegistryWriter, installation, read_installation
 from driftline.runtime.settings import Settings
 from driftline.runtime.topic_admin import (
     FoundTopic,
@@ -76,7 +76,7 @@ def init_topics(settings: Settings, actor: str | None = None) -> tuple[list[str]
         raise CommandError(wrong[0])
     agreed = None
     if REGISTRY.full_name(settings.topic_prefix) in found:
-        agreed = installation(read_registry(settings.brokers, settings.topic_prefix))
+        agreed = read_installation(settings.brokers, settings.topic_prefix)
         _refuse_other(agreed, _installation(settings, found))
     created = create_missing(settings, found)
     wanted = _installation(settings, find_topics(settings))

@@ -7,8 +7,9 @@ import typer
 from driftline.cli.console import Brokers, Json, Prefix, put, put_json, reached
 from driftline.cli.registry_view import known_model, registry_state
 from driftline.cli.sending import ModelName
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
 from driftline.core.registry.rows import learned_since, version_row
+from driftline.core.registry.version_list import Version
 
 
 def versions(
@@ -20,7 +21,7 @@ def versions(
 ) -> None:
     """List a model's newest versions with their lineage and what they were made from."""
     found = known_model(registry_state(reached(brokers, prefix)), model)
-    for version in list(found.versions.values())[-newest:]:
+    for version in found.versions.newest(newest):
         if json:
             put_json(version_row(found, version))
             continue

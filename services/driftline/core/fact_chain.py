@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
+from pydantic import ValidationError
 
-from driftline_schemas.codec import UnreadableEvent, decode
+from driftline_schemas.codec import decode, first_fault
 from driftline_schemas.fields import format_time
 from driftline_schemas.registry import GENESIS, Action, Fact, fact_hash
 
@@ -68,25 +69,27 @@ def verified(records: Iterable[bytes]) -> list[Fact]:
     return facts
 
 
-def _why_unread(raw: bytes, place: int, error: UnreadableEvent) -> str:
+def _why_unread(wire: Any, place: int, fault: str) -> str:
     """A fact whose hash is right is whole: somebody wrote it who knows more than we do."""
     try:
-        fact = orjson.loads(raw)
-        if fact_hash(fact) == fact["hash"]:
+        if fact_hash(wire) == wire["hash"]:
             return (
-                f"fact {place} (action {fact.get('action')!r}) was written by another version of"
+                f"fact {place} (action {wire.get('action')!r}) was written by another version of"
                 " Driftline: install the newest one everywhere"
             )
-    except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         pass
-    return f"fact {place} cannot be read: {error}"
+    return f"fact {place} cannot be read: {fault}"
 
 
 def _fact(raw: bytes, place: int) -> Fact:
     try:
-        fact = decode(Fact, raw)
-    except UnreadableEvent as error:
-        raise BrokenChainError(_why_unread(raw, place, error)) from None
-    if fact_hash(orjson.loads(raw)) != fact.hash:
+        wire = orjson.loads(raw)
+        fact = Fact.model_validate(wire)
+    except orjson.JSONDecodeError as error:
+        raise BrokenChainError(f"fact {place} cannot be read: not JSON: {error}") from None
+    except ValidationError as error:
+        raise BrokenChainError(_why_unread(wire, place, first_fault(error))) from None
+    if fact_hash(wire) != fact.hash:
         raise BrokenChainError(f"fact {fact.seq} was changed after it was written")
     return fact

@@ -42,7 +42,7 @@ def build(settings: Settings) -> Service[JoinPayload]:
     store = JoinStore(connect(settings.redis_url), consumer_group(prefix, ROLE))
     bins = BinsInForce(lead_ms=settings.bins_lead_seconds * 1_000)
     dead_letters = DeadLetters(outputs, prefix, ROLE)
-    follower = RegistryFollower(settings.brokers, prefix)
+    follower = RegistryFollower(settings.brokers, prefix, action="apply_spec")  # with its bins
 
     async def open_state(opening: Opening[JoinPayload]) -> JoinerState:
         return JoinerState(

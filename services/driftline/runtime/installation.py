@@ -1,14 +1,14 @@
 """What every process of an installation must agree on, as the registry's first fact says it."""
 
 from driftline.runtime.errors import DriftlineError
-from driftline.runtime.registry_log import installation, read_registry
+from driftline.runtime.registry_log import read_installation
 from driftline.runtime.settings import Settings
 from driftline_schemas.registry import InstallationBody
 
 
 def check_installation(settings: Settings) -> None:
     """DriftlineError when this process would count or join otherwise than the others."""
-    agreed = installation(read_registry(settings.brokers, settings.topic_prefix))
+    agreed = read_installation(settings.brokers, settings.topic_prefix)
     if agreed is None:
         raise DriftlineError("the installation is not set up: run `driftline topics init` once")
     for name, theirs, ours in compared(agreed, settings):

@@ -1,6 +1,6 @@
 """Read the registry's facts, and append to them as their one writer."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from time import monotonic
 from types import TracebackType
@@ -48,27 +48,40 @@ def read_registry(brokers: str, prefix: str, seconds: float | None = None) -> li
     return list(iterate_registry(brokers, prefix, seconds))
 
 
-def iterate_registry(brokers: str, prefix: str, seconds: float | None = None) -> Iterator[Fact]:
+def iterate_registry(
+    brokers: str, prefix: str, seconds: float | None = None
+) -> Generator[Fact, None, None]:
     """As `read_registry`, one by one; it may take longer than `seconds` while facts arrive."""
     topic = REGISTRY.full_name(prefix)
     last = None
     try:
-        for raw in read_records(brokers, prefix, seconds):
-            last = follow(raw, last)
-            yield last
+        with closing(read_records(brokers, prefix, seconds)) as records:
+            for raw in records:
+                last = follow(raw, last)
+                yield last
     except BrokenChainError as error:
         raise RegistryError(f"The registry {topic} cannot be followed: {error}.") from None
 
 
-def read_records(brokers: str, prefix: str, seconds: float | None = None) -> Iterator[bytes]:
+def read_records(
+    brokers: str, prefix: str, seconds: float | None = None
+) -> Generator[bytes, None, None]:
     """The committed records as they lie in the log, unchecked."""
     return _read_to_end(brokers, REGISTRY.full_name(prefix), seconds or SECONDS)
 
 
-def installation(facts: Sequence[Fact]) -> InstallationBody | None:
-    """What every process must agree on; None before `driftline topics init`."""
-    bodies = [fact.body for fact in facts if fact.action == "installation"]
-    return InstallationBody.model_validate(bodies[0]) if bodies else None
+def installation(facts: Iterable[Fact]) -> InstallationBody | None:
+    """What every process must agree on; None before `driftline topics init`. Takes no more facts
+    than it needs."""
+    bodies = (fact.body for fact in facts if fact.action == "installation")
+    found = next(bodies, None)
+    return None if found is None else InstallationBody.model_validate(found)
+
+
+def read_installation(brokers: str, prefix: str) -> InstallationBody | None:
+    """As `installation`, from the log, which may be long: it is the first fact that says it."""
+    with closing(iterate_registry(brokers, prefix)) as facts:
+        return installation(facts)
 
 
 class RegistryWriter:
@@ -169,7 +182,7 @@ class RegistryWriter:
             raise _sentence(self._brokers, REGISTRY.full_name(self._prefix), code) from None
 
 
-def _read_to_end(brokers: str, topic: str, seconds: float) -> Iterator[bytes]:
+def _read_to_end(brokers: str, topic: str, seconds: float) -> Generator[bytes, None, None]:
     deadline = monotonic() + seconds
     consumer = Consumer(_reader_settings(brokers, topic), logger=SILENT)
     with closing(consumer):

@@ -14,9 +14,7 @@ from driftline.runtime.errors import DriftlineError
 
 UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-SECRETS: Final = (
-    "api_token", "slack_webhook_url", "pagerduty_routing_key", "pagerduty_url", "webhook_url",
-)  # fmt: skip
+SECRETS: Final = ("slack_webhook_url", "pagerduty_routing_key", "pagerduty_url", "webhook_url")
 
 
 def parse_duration(text: str) -> timedelta:
@@ -99,9 +97,7 @@ class Settings(BaseSettings):
     joiner_memory_mb: float = Field(default=256.0, ge=0)
     """MB of waiting predictions in memory; beyond that the oldest wait in Redis."""
 
-    # Channels and secrets.
-    api_token: SecretStr | None = None
-    """The token of operators at the API."""
+    # Channels.
     slack_webhook_url: SecretStr | None = None
     """A Slack incoming webhook that gets every alert."""
     pagerduty_routing_key: SecretStr | None = None
@@ -110,7 +106,6 @@ class Settings(BaseSettings):
     """Where PagerDuty's events go. Default: PagerDuty's own address."""
     webhook_url: SecretStr | None = None
     """A URL of yours that gets every alert, in the form that Alertmanager sends."""
-    api_token_file: Path | None = None
     slack_webhook_url_file: Path | None = None
     pagerduty_routing_key_file: Path | None = None
     pagerduty_url_file: Path | None = None

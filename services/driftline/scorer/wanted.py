@@ -100,8 +100,9 @@ class Deployments:
         known = model.versions.get(version_id) if version_id else None
         if known is None:
             return None
-        contract = self._contracts.get((model.name, known.recipe.spec_hash))
-        return None if contract is None else VersionSpec(known.name, known.recipe, contract)
+        recipe = known.recipe
+        contract = self._contracts.get((model.name, recipe.spec_hash))
+        return None if contract is None else VersionSpec(known.name, recipe, contract)
 
 
 def _is_outside(model: ModelState) -> bool:

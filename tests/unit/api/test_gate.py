@@ -18,6 +18,7 @@ from driftline.runtime.http_settings import check
 from driftline_schemas.registry import RegistryCommand
 from tests.unit.api.rig import OPERATOR, TOKENS, VIEWER, Rig
 from tests.unit.core.registry.book import running
+from tests.waiting import eventually
 
 EVERY = sorted(each for each in ROLES if each[1].startswith("/v1/"))  # the page: tests/page
 JSON = {"content-type": "application/json"}
@@ -161,20 +162,22 @@ async def test_a_crowd_is_turned_away_and_those_who_only_send_are_no_crowd(
 ) -> None:
     monkeypatch.setattr(gatekeeper, "MOST_REQUESTS", 1)
     rig = Rig(running())
-    decided, sent = asyncio.Event(), asyncio.Event()
+    decided, sent, begun = asyncio.Event(), asyncio.Event(), []
 
     async def slowly(_: RegistryCommand) -> None:
+        begun.append("to decide")
         await decided.wait()
 
     async def chunks() -> AsyncIterator[bytes]:
+        begun.append("to send")
         await sent.wait()
         yield b"{}"
 
     sending = asyncio.create_task(rig.ask("POST", "/v1/commands", content=chunks(), headers=JSON))
-    await asyncio.sleep(0.01)
+    await eventually(lambda: begun == ["to send"])
     monkeypatch.setattr(rig.commands, "append", slowly)
     deciding = asyncio.create_task(rig.give("hold", {"model": "churn"}))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: begun == ["to send", "to decide"])
     crowd = await rig.ask("GET", "/v1/models")
     assert (crowd.status_code, crowd.json()) == (503, {"error": "1 requests are running already."})
     deciding.cancel()

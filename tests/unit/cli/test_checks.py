@@ -19,6 +19,7 @@ from driftline.cli.checks import (
 from driftline.cli.checks.evidence import Arrival, Evidence, Sampled
 from driftline.cli.checks.finding import Finding
 from driftline.cli.doctor import diagnose
+from driftline.cli.resent import note_of
 from driftline.cli.role_progress import Progress, progress
 from driftline.core.registry.state import RegistryState
 from driftline.runtime.first_contact import BrokerLook
@@ -30,6 +31,7 @@ from driftline_schemas.journal import Unmatched
 from driftline_schemas.partitioner import partition_of
 from driftline_schemas.registry import InstallationBody
 from driftline_schemas.topics import PREDICTIONS, TOPICS
+from tests.unit.cli.samples import letter
 
 NOW = 1_790_000_000_000
 HOUR = 3_600_000
@@ -312,6 +314,15 @@ def test_a_producer_that_was_mended_is_no_fault_any_more() -> None:
               for i in range(placement.NEWEST)]  # fmt: skip
     seen.predictions = [*seen.predictions, *mended]
     assert faults(seen) == []
+
+
+def test_a_refused_record_that_was_sent_again_is_no_fault_any_more() -> None:
+    seen = healthy()
+    refused = letter(topic="shop.predictions.v1")
+    seen.letters = [refused, letter(topic="shop.predictions.v1", offset=18)]
+    assert "2 predictions of the producer shop 1.4 were refused as misplaced" in one(seen).what
+    seen.resent.note(dict(note_of(refused, "shop.predictions.v1/7/9")))
+    assert one(seen).what.startswith("1 predictions of the producer shop 1.4 were refused")
 
 
 def test_a_label_is_not_judged_where_the_search_did_not_reach() -> None:

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from driftline.cli import one_sentence
 from driftline.cli.app import app
 from driftline.cli.extras import missing_extra
+from tests.waiting import PATIENCE_SECONDS
 
 NOBODY = "127.0.0.1:1"  # no broker listens there
 SPEC = """\
@@ -209,7 +210,11 @@ def test_a_light_install_says_which_extra_the_command_needs() -> None:
         "main()\n"
     )
     light = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert (light.returncode, light.stdout) == (1, "")
     assert light.stderr == "This needs the package typer: run pip install 'driftline[cli]'.\n"
@@ -226,7 +231,9 @@ def test_ctrl_c_while_it_still_imports_ends_it_without_a_word() -> None:
         "from driftline.__main__ import main\n"
         "main()\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=PATIENCE_SECONDS
+    )
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, b"", b"")
 
 
@@ -240,7 +247,7 @@ def test_a_reader_that_has_gone_ends_it_without_a_word(arguments: list[str]) -> 
     try:
         ended = subprocess.run(
             [sys.executable, "-m", "driftline", *arguments],
-            stdout=written, stderr=subprocess.PIPE, timeout=60,
+            stdout=written, stderr=subprocess.PIPE, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
     finally:
         os.close(written)

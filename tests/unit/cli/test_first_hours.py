@@ -13,9 +13,10 @@ from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from driftline.cli.app import app
+from tests.waiting import PATIENCE_SECONDS
 
 NOBODY = "127.0.0.1:1"  # nothing listens there
-SECONDS = 12.0
+SECONDS = 60.0  # no minute is waited for; a slow machine needs some seconds to import
 COMMANDS: dict[str, Sequence[str]] = {
     "accept-drift": ["churn", "--reason", "r"],
     "alerts tail": [],
@@ -111,7 +112,11 @@ def test_commands_of_the_light_extra_need_no_package_of_the_services() -> None:
         "app(['lag'])\n"
     )
     light = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert light.stderr == f"No broker answers at {NOBODY}: connection refused.\n"
     assert light.returncode == 1
@@ -123,7 +128,7 @@ def test_what_a_role_says_while_it_is_put_together_is_logged_as_all_the_rest(
     monkeypatch.delenv("DRIFTLINE_ARTIFACTS_URL", raising=False)
     learner = subprocess.run(
         [sys.executable, "-m", "driftline", "run", "learner"],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     line = orjson.loads(learner.stderr)  # one, and JSON
     assert (line["event"], line["role"]) == ("stopped", "learner")

@@ -44,17 +44,17 @@ def test_the_grace_is_one_pane_unless_it_is_set(monkeypatch: pytest.MonkeyPatch)
 def test_a_secret_may_come_from_a_file_and_is_never_shown(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "token").write_text("hush\n")
-    monkeypatch.setenv("DRIFTLINE_API_TOKEN_FILE", str(tmp_path / "token"))
+    (tmp_path / "key").write_text("hush\n")
+    monkeypatch.setenv("DRIFTLINE_PAGERDUTY_ROUTING_KEY_FILE", str(tmp_path / "key"))
     settings = load()
-    assert settings.api_token is not None
-    assert settings.api_token.get_secret_value() == "hush"
+    assert settings.pagerduty_routing_key is not None
+    assert settings.pagerduty_routing_key.get_secret_value() == "hush"
     assert "hush" not in repr(settings)
 
 
 def test_a_secret_file_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DRIFTLINE_API_TOKEN_FILE", "/nowhere/token")
-    with pytest.raises(DriftlineError, match="DRIFTLINE_API_TOKEN_FILE: No such file"):
+    monkeypatch.setenv("DRIFTLINE_WEBHOOK_URL_FILE", "/nowhere/url")
+    with pytest.raises(DriftlineError, match="DRIFTLINE_WEBHOOK_URL_FILE: No such file"):
         load()
 
 

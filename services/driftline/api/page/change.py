@@ -9,7 +9,8 @@ from driftline.api.page import words
 from driftline.api.page.layout import Page, Reader, address_of, facts, hidden, link
 from driftline.api.page.markup import Content, Html, joined, tag
 from driftline.api.page.timeline import name_of
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
+from driftline.core.registry.version_list import Version
 from driftline_schemas.registry import Fact
 
 MAX_REASON: Final = 1_000

@@ -23,7 +23,8 @@ from driftline.api.page.versions import versions_page
 from driftline.api.roles import Access, Role
 from driftline.api.routes import carry_out, refusal
 from driftline.api.sessions import COOKIE, SECONDS, Sessions, cookie_of
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
+from driftline.core.registry.version_list import Version
 from driftline.runtime.ports import Clock
 from driftline_schemas.registry import RegistryCommand
 

@@ -8,8 +8,9 @@ from driftline.api.page import words
 from driftline.api.page.layout import Page, badge, facts, link
 from driftline.api.page.markup import Content, Html, joined, tag
 from driftline.core.learning.figures import WINDOW
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
 from driftline.core.registry.rows import beginning_said, learned_since, test_set_said
+from driftline.core.registry.version_list import Version
 from driftline_schemas.codec import canonical
 
 SHOWN: Final = 50
@@ -26,13 +27,13 @@ EXPLAINED: Final = (
 def versions_page(folds: Folds, known: ModelState, *, before: int, may_decide: bool) -> Page:
     """The newest first; `before`: only those that became facts before that one (0: all, with the
     one that serves at the top if it is not among them)."""
-    found = [v for v in reversed(known.versions.values()) if not before or v.fact_seq < before]
-    shown, rest = found[:SHOWN], found[SHOWN:]
-    serving = known.versions.get(known.deployed.body.version_id) if known.deployed else None
+    shown = known.versions.newest(SHOWN, before or None)[::-1]
+    rest = known.versions.until(shown[-1].fact_seq) if shown else 0
+    serving = known.deployed.version if known.deployed else None
     pinned = [] if before or serving is None or serving in shown else [serving]
     entries = [_version(known, version, may_decide=may_decide) for version in [*pinned, *shown]]
     earlier = {"name": known.name, "before": str(shown[-1].fact_seq)} if rest else {}
-    more = link(f"{len(rest):,} earlier versions", "/versions", **earlier) if rest else None
+    more = link(f"{rest:,} earlier versions", "/versions", **earlier) if rest else None
     return Page(
         f"Versions of {known.name}",
         joined(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from driftline.cli.letters import Letter
+from driftline.cli.resent import Resent
 from driftline.cli.role_progress import Progress
 from driftline.core.registry.state import RegistryState
 from driftline.runtime.first_contact import BrokerLook
@@ -60,6 +61,7 @@ class Evidence:
     arrivals: Sequence[Arrival] = ()
     unmatched: Sequence[Unmatched] = ()
     letters: Sequence[Letter] = ()
+    resent: Resent = field(default_factory=Resent)  # of these letters
     predictions_per_second: float = 0.0
     labels_per_second: float = 0.0
     free_bytes: int | None = None  # where artifacts lie, if that is a folder here

@@ -60,14 +60,11 @@ def _is_placed(each: Sampled) -> bool:
 
 
 def _letters(seen: Evidence, told_already: set[str]) -> Iterator[Finding]:
-    """Those that were not sent again since, as far as the sample shows."""
-    placed = {(each.topic, each.prediction_id) for each in _sample(seen) if _is_placed(each)}
+    """Those that were not sent again since."""
     refused = Counter(
-        (topic, letter.producer)
+        (short_name(letter.told.topic), letter.producer)
         for letter in seen.letters
-        if letter.told.reason == "misplaced"
-        and ((topic := short_name(letter.told.topic)), letter.body.get("prediction_id"))
-        not in placed
+        if letter.told.reason == "misplaced" and not seen.resent.copies(letter)
     )
     for (topic, producer), n in refused.most_common():
         if producer not in told_already:

@@ -1,8 +1,9 @@
 """What people decide about what serves: promote, rollback, hold, lift. Pure."""
 
 from driftline.core.registry.decision import Decision, Moment, accepted, read_body, refused
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
 from driftline.core.registry.state import RegistryState
+from driftline.core.registry.version_list import Version
 from driftline_schemas.commands import HoldBody, LiftBody, PromoteBody, RollbackBody
 from driftline_schemas.control import DeployedBody
 from driftline_schemas.registry import RegistryCommand
@@ -35,7 +36,7 @@ def rollback(state: RegistryState, command: RegistryCommand, _moment: Moment) ->
     version = model.find(wanted)
     if version is None:
         return refused(command, f"{body.model} has no version {wanted}")
-    if version.version_id not in model.promotions.served:
+    if not model.promotions.has_served(version.version_id):
         return refused(command, f"{version.name} never served: promote it instead")
     if why := _stale(model, command) or _serving(model, version):
         return refused(command, why)
@@ -78,7 +79,7 @@ def lift(state: RegistryState, command: RegistryCommand, _moment: Moment) -> Dec
 
 
 def _no_earlier(model: ModelState, serving: DeployedBody) -> str:
-    if len(model.promotions.served) < 2:
+    if model.promotions.count < 2:
         return f"nothing served {model.name} before"
     return (
         f"no other lineage served {model.name} before {serving.lineage}: name the version that is"

@@ -2,52 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any, Final
-from zlib import compress, decompress
 
 from driftline.core.monitoring.lineages import ARCHIVED
 from driftline.core.registry.promotions import Promotions
-from driftline_schemas.codec import decode, encode
+from driftline.core.registry.version_list import Version, VersionList
 from driftline_schemas.commands import schedule_id
 from driftline_schemas.control import DeployedBody, SpecBody
-from driftline_schemas.registry import Fact, GateEvaluated, ModelUpdated
+from driftline_schemas.registry import Fact, GateEvaluated
 from driftline_schemas.spec import Schedule
 
-PACKING: Final = 1  # zlib's quickest
 MAX_GATES: Final = 100  # the newest gate facts kept, one for each challenger
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """A registered version: what people call it, and its recipe. A model may have millions, and
-    every reader of the registry knows all of them: so the recipe is packed."""
-
-    version_id: str
-    model: str
-    pipeline: str
-    number: int  # 1, 2, ... within its pipeline
-    lineage: str
-    fact_seq: int
-    packed: bytes = field(repr=False)
-
-    @classmethod
-    def of(cls, recipe: ModelUpdated, number: int, lineage: str, fact_seq: int) -> "Version":
-        """The version that a recipe gives."""
-        return cls(
-            recipe.version_id, intern(recipe.model), intern(recipe.pipeline), number,
-            intern(lineage), fact_seq, compress(encode(recipe), PACKING),
-        )  # fmt: skip
-
-    @property
-    def recipe(self) -> ModelUpdated:
-        """What made it; unpacked for whoever asks."""
-        return decode(ModelUpdated, decompress(self.packed))
-
-    @property
-    def name(self) -> str:
-        """`model/pipeline/v12`."""
-        return f"{self.model}/{self.pipeline}/v{self.number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +41,11 @@ class Spec:
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
-    """What serves."""
+    """What serves; `version` None: it is not registered."""
 
     body: DeployedBody
     decided: Decided
+    version: Version | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +71,17 @@ class ModelState:
     name: str
     spec: Spec | None = None
     spec_hashes: set[str] = field(default_factory=set)  # all that ever were in force
-    versions: dict[str, Version] = field(default_factory=dict)  # by version_id, oldest first
+    versions: VersionList = field(default_factory=VersionList)
     numbers: dict[str, int] = field(default_factory=dict)  # pipeline -> number of its newest
     deployed: Deployed | None = None
-    promotions: Promotions = field(default_factory=Promotions)
+    promotions: Promotions = field(init=False)
     held: dict[str, Decided] = field(default_factory=dict)  # by lineage
     schedules: dict[str, Planned] = field(default_factory=dict)  # by id
     gates: dict[str, Gate] = field(default_factory=dict)  # by challenger
     retrained_from: dict[int, str] = field(default_factory=dict)  # files' names, by fact
+
+    def __post_init__(self) -> None:
+        self.promotions = Promotions(self.versions)
 
     @property
     def deployment_seq(self) -> int:
@@ -131,19 +100,12 @@ class ModelState:
 
     def find(self, wanted: str) -> Version | None:
         """The version of this id, or of this name (`model/pipeline/v12`, or `pipeline/v12`)."""
-        if wanted in self.versions:
-            return self.versions[wanted]
+        if (version := self.versions.get(wanted)) is not None:
+            return version
         pipeline, _, number = wanted.removeprefix(f"{self.name}/").rpartition("/v")
         if not 0 < len(number) < 19 or not (number.isascii() and number.isdigit()):
             return None
-        return next(
-            (
-                version
-                for version in self.versions.values()
-                if (version.pipeline, version.number) == (pipeline, int(number))
-            ),
-            None,
-        )
+        return self.versions.numbered(pipeline, int(number))
 
     def is_followed(self, version: Version) -> bool:
         """Whether newer versions of its lineage serve by themselves once this one does."""
@@ -156,8 +118,8 @@ class ModelState:
         """The lineage of this name, or that of a version."""
         if (version := self.find(wanted)) is not None:
             return version.lineage
-        known = any(version.lineage == wanted for version in self.versions.values())
-        return wanted if known or wanted in self.held else None
+        known = self.versions.has_lineage(wanted) or wanted in self.held
+        return wanted if known else None
 
     def apply_spec(self, fact: Fact) -> None:
         """A specification comes into force; another one lifts all holds."""
@@ -176,11 +138,8 @@ class ModelState:
 
     def register(self, fact: Fact) -> None:
         """A version joins the list."""
-        recipe = ModelUpdated.model_validate(fact.body)
-        number = int(fact.body["number"])
-        version = Version.of(recipe, number, fact.body["lineage"], fact.seq)
-        self.versions[recipe.version_id] = version
-        self.numbers[recipe.pipeline] = number
+        version = self.versions.register(fact)
+        self.numbers[version.pipeline] = version.number
 
     def retrain(self, fact: Fact) -> None:
         """Remember what the file was called; a version says its hash and this fact."""
@@ -194,7 +153,7 @@ class ModelState:
             self.promotions.take_back(body.version_id, body.lineage)
         else:
             self.promotions.promote(body.version_id, body.lineage)
-        self.deployed = Deployed(body, Decided.by(fact))
+        self.deployed = Deployed(body, Decided.by(fact), self.versions.get(body.version_id))
 
     def hear_gate(self, fact: Fact) -> None:
         """Keep the newest verdict on each challenger."""

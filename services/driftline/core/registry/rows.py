@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
+from driftline.core.registry.version_list import Version
 from driftline_schemas.fields import format_time
 from driftline_schemas.registry import Origin, TestSetResult
 
@@ -70,7 +71,7 @@ def version_row(model: ModelState, version: Version) -> dict[str, Any]:
 def model_row(model: ModelState) -> dict[str, Any]:
     """What is told about a model."""
     spec, deployed = model.spec, model.deployed
-    serving = model.versions.get(deployed.body.version_id) if deployed else None
+    serving = deployed.version if deployed else None
     return {
         "model": model.name,
         "task": spec.body.spec.task if spec else None,

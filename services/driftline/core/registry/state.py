@@ -6,6 +6,7 @@ from typing import Final, cast
 from pydantic import ValidationError
 
 from driftline.core.fact_chain import BrokenChainError
+from driftline.core.registry.id_index import IdIndex
 from driftline.core.registry.models import Decided, ModelState
 from driftline_schemas.codec import first_fault
 from driftline_schemas.fields import parse_time
@@ -24,7 +25,7 @@ class RegistryState:
     last: Fact | None = None
     installation: InstallationBody | None = None
     models: dict[str, ModelState] = field(default_factory=dict)
-    commands: dict[str, int] = field(default_factory=dict)  # command_id -> seq of its fact
+    commands: IdIndex = field(default_factory=IdIndex)  # command_id -> seq of its fact
 
     def apply(self, fact: Fact) -> None:
         """Take in the next fact; the caller has checked the chain (`fact_chain.follow`).
@@ -38,7 +39,7 @@ class RegistryState:
                 f"fact {fact.seq} ({fact.action}) cannot be taken in: {misfit_said(error)}"
             ) from error
         self.last = fact
-        self.commands.setdefault(fact.command_id, fact.seq)
+        self.commands.add(fact.command_id, fact.seq)
 
     def _take_in(self, fact: Fact) -> None:
         if fact.outcome == "refused":

@@ -3,8 +3,9 @@
 from typing import Any
 
 from driftline.core.registry.decision import Decision, Moment, accepted, read_body, refused
-from driftline.core.registry.models import ModelState, Version
+from driftline.core.registry.models import ModelState
 from driftline.core.registry.state import RegistryState
+from driftline.core.registry.version_list import Version
 from driftline_schemas.control import SpecBody
 from driftline_schemas.registry import (
     GateEvaluated,
@@ -26,11 +27,13 @@ def model_updated(state: RegistryState, command: RegistryCommand, _moment: Momen
         same = known.recipe.state_hash == recipe.state_hash
         but = "" if same else ", and with another state: its recipe is not the whole truth"
         return refused(command, f"{known.name} is this version already{but}")
-    version = Version.of(
-        recipe, model.numbers.get(recipe.pipeline, 0) + 1, _lineage(model, recipe), fact_seq=-1
-    )
-    named = {"name": version.name, "number": version.number, "lineage": version.lineage}
-    body: dict[str, Any] = {**recipe.model_dump(mode="json", exclude_none=True), **named}
+    body: dict[str, Any] = {
+        **recipe.model_dump(mode="json", exclude_none=True),
+        "number": model.numbers.get(recipe.pipeline, 0) + 1,
+        "lineage": _lineage(model, recipe),
+    }
+    version = Version.of(-1, body)
+    body["name"] = version.name
     if _serves_at_once(model.spec.body, model, version):
         body["deployed"] = model.deployment_of(version)
     return accepted(command, body)
@@ -110,8 +113,9 @@ def _lineage(model: ModelState, recipe: ModelUpdated) -> str:
     """As its learner says, else its parent's; else it begins one, named after its pipeline."""
     if recipe.lineage is not None:
         return recipe.lineage
-    if recipe.parent in model.versions:
-        return model.versions[recipe.parent].lineage
+    parent = model.versions.get(recipe.parent) if recipe.parent else None
+    if parent is not None:
+        return parent.lineage
     number = model.numbers.get(recipe.pipeline, 0)
     return recipe.pipeline if number == 0 else f"{recipe.pipeline}@v{number + 1}"
 
