@@ -39,11 +39,17 @@ class AlerterState(BasicState[None]):
     clock: Clock
     debts: Debts = field(default_factory=Debts)
     max_waiting: int = MAX_WAITING
+    _waited_at: int = 0
 
     async def prepare(self, topic: str, records: Sequence[Record]) -> None:
         """Wait until every channel has room: what does not fit stays in Kafka."""
-        while self._full():  # noqa: ASYNC110 - outboxes are pure, they cannot wake anybody
+        while self._full():
+            self._waited_at = self.clock.now()
             await asyncio.sleep(ROOM_SECONDS)
+
+    def busy_at(self) -> int:
+        """A channel that takes nothing is no reason to end the process."""
+        return self._waited_at
 
     def _full(self) -> bool:
         return any(len(courier.outbox) >= self.max_waiting for courier in self.couriers)

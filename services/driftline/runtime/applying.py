@@ -7,18 +7,26 @@ from typing import Generic, Protocol
 import structlog
 
 from driftline.runtime import metrics
+from driftline.runtime.aside import Ended, ended
 from driftline.runtime.claims import Claims, ServiceFailureError
 from driftline.runtime.ledger import Ledger, Withdrawn
-from driftline.runtime.ports import TP, Clock, Payload, Record, StoreUnavailableError
+from driftline.runtime.ports import (
+    TP,
+    Clock,
+    PartitionState,
+    Payload,
+    Record,
+    StoreUnavailableError,
+)
 from driftline.runtime.quarantine import Quarantine
 from driftline.runtime.saving import Saving
 
 log = structlog.get_logger(__name__)
 
 MAX_BUFFERED = 4_000  # records per partition that wait for their turn
-MAX_UNSAVED_MS = 30_000  # without a checkpoint for so long, nothing more is read
 MAX_POISON_RUN = 100  # so many records in a row that all raise are a bug of ours, not of theirs
 REREAD_SECONDS = 1.0
+DONE = Ended[None](None, None, None)
 
 
 class PoisonBin(Protocol):
@@ -51,7 +59,7 @@ class Applying(Generic[Payload]):
     def wanted(self, assigned: Collection[TP]) -> set[TP]:
         """Which partitions to fetch from now; the others have enough waiting here."""
         ledger = self._ledger
-        if self._clock.now() - ledger.saved_at > MAX_UNSAVED_MS and ledger.unsaved:
+        if self._saving.is_behind:
             return set()
         waiting = {tp: ledger.order.buffered(tp) for tp in map(TP._make, assigned)}
         if any(waiting[tp] for tp in waiting if tp in ledger.owned):
@@ -65,7 +73,10 @@ class Applying(Generic[Payload]):
         for tp, records in batches.items():
             if tp in ledger.owned:
                 ledger.order.add(TP(*tp), records)
-        while (chunk := ledger.order.next(self._lagging())) is not None:
+        while (
+            not self._saving.is_behind
+            and (chunk := ledger.order.next(self._lagging())) is not None
+        ):
             await self._apply(*chunk)
             state = ledger.states.get(chunk[0].partition)
             is_saving = chunk[0].partition in ledger.unsaved  # a cut waits: another adds nothing
@@ -116,25 +127,50 @@ class Applying(Generic[Payload]):
         try:
             if good:
                 await state.prepare(tp.topic, good)
-                if ledger.epoch != epoch or ledger.states.get(tp.partition) is not state:
-                    return False
-                state.apply(tp.topic, good)
         except StoreUnavailableError as error:
             log.warning("state_store_unavailable", error=str(error))
+            ledger.progress_at = self._clock.now()  # it is known what is waited for
             await asyncio.sleep(REREAD_SECONDS)
             await self._reread(tp, expected, epoch)
             return False
-        except Exception as error:  # noqa: BLE001 - the one place that decides a record's fate
-            if ledger.epoch != epoch or ledger.states.get(tp.partition) is not state:
-                return False  # `prepare` failed after the partition was taken from us
-            # Before any await: a checkpoint must never see a state that is half changed.
-            withdrawn = ledger.withdraw({tp.partition})
-            await self._isolate(tp, good, error, withdrawn)
+        except Exception as error:  # noqa: BLE001 - `_isolate` decides a record's fate
+            if self._is_ours(tp, state, epoch):
+                await self._isolate(tp, good, error, ledger.withdraw({tp.partition}))
             return False
-        self._note(tp, expected, chunk)  # no await between apply and here
-        if good:
+        async with self._saving.turns[tp.partition]:
+            if not self._is_ours(tp, state, epoch):
+                return False
+            _, failure, cancelled = await _applied(state, tp.topic, good)
+            withdrawn = self._settle(tp, state, expected, chunk, failure)
+        if cancelled is not None:
+            raise cancelled
+        if failure is not None and withdrawn is not None and ledger.epoch == epoch:
+            await self._isolate(tp, good, failure, withdrawn)
+        if failure is None and good:
             self._quarantine.passed(tp, good[-1])
-        return True
+        return failure is None
+
+    def _is_ours(self, tp: TP, state: PartitionState[Payload], epoch: int) -> bool:
+        ledger = self._ledger
+        return ledger.epoch == epoch and ledger.states.get(tp.partition) is state
+
+    def _settle(
+        self,
+        tp: TP,
+        state: PartitionState[Payload],
+        expected: int,
+        chunk: Sequence[Record],
+        failure: Exception | None,
+    ) -> Withdrawn | None:
+        """Still in its turn, so that no checkpoint sees a state with another's offsets, or half
+        changed. It may have been revoked while a thread worked, and be kept all the same; or be
+        forgotten, then it is nobody's."""
+        if self._ledger.states.get(tp.partition) is not state:
+            return None
+        if failure is not None:
+            return self._ledger.withdraw({tp.partition})
+        self._note(tp, expected, chunk)
+        return None
 
     def _note(self, tp: TP, expected: int, chunk: Sequence[Record]) -> None:
         ledger = self._ledger
@@ -169,3 +205,13 @@ class Applying(Generic[Payload]):
                     f"more than {MAX_POISON_RUN} records of {tp.topic} in a row cannot be handled"
                 ) from error
         await self._saving.roll_back(withdrawn)
+
+
+async def _applied(
+    state: PartitionState[Payload], topic: str, records: Sequence[Record]
+) -> Ended[None]:
+    try:
+        work = state.apply(topic, records) if records else None
+    except Exception as error:  # noqa: BLE001 - handed on
+        return Ended(None, error, None)
+    return DONE if work is None else await ended(work)

@@ -83,13 +83,18 @@ class Keeper(Generic[Payload]):
         return self._ledger.states
 
     @property
+    def is_held_up(self) -> bool:
+        """Whether nothing is applied, since what was applied cannot be saved."""
+        return self._saving.is_behind
+
+    @property
     def saved_at(self) -> int:
-        """When (ms) everything that had changed was last saved."""
+        """When (ms) everything that had changed was last saved and committed."""
         return self._ledger.saved_at
 
     @property
     def progress_at(self) -> int:
-        """When (ms) a record was last applied, or the work before one got on."""
+        """When (ms) a record was last applied, work before one got on, or a store was missed."""
         busy = (state.busy_at() for state in self._ledger.states.values())
         return max(self._ledger.progress_at, *busy, 0)
 

@@ -54,6 +54,7 @@ class MemoryOutputs:
     records: list[Produced] = field(default_factory=list)
     confirming: bool = True
     losing: bool = False  # the next flush finds everything since the last one refused
+    is_full: bool = False
     _confirmed: int = 0
 
     def produce(

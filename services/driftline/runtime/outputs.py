@@ -14,6 +14,7 @@ log = structlog.get_logger(__name__)
 FLUSH_SECONDS = 5.0
 FULL_QUEUE_WAIT_SECONDS = 0.05
 PARTITION_BY_KEY = -1
+MOST_QUEUED = 100_000  # records; from half of it on nothing more is applied
 
 
 def producer_settings(brokers: str, client_id: str) -> dict[str, Any]:
@@ -25,7 +26,8 @@ def producer_settings(brokers: str, client_id: str) -> dict[str, Any]:
         "enable.idempotence": True,
         "linger.ms": 20,
         "message.timeout.ms": 0,
-        "queue.buffering.max.messages": 100_000,
+        "queue.buffering.max.messages": MOST_QUEUED,
+        "compression.type": "zstd",  # the journal is kept for ever
         "partitioner": "murmur2_random",
         "delivery.report.only.error": True,
         "message.max.bytes": 1_048_576,
@@ -53,7 +55,7 @@ class KafkaOutputs:
     def produce(
         self, topic: str, value: bytes, *, key: str | None = None, partition: int | None = None
     ) -> None:
-        """Queue one record; waits only while the local queue is full: that is the back-pressure."""
+        """Queue one record. Where a single chunk overfills the queue, the event loop waits."""
         place = PARTITION_BY_KEY if partition is None else partition
         while True:
             try:
@@ -62,6 +64,11 @@ class KafkaOutputs:
                 self._producer.poll(FULL_QUEUE_WAIT_SECONDS)
             else:
                 return
+
+    @property
+    def is_full(self) -> bool:
+        """Whether half of the queue waits for the broker."""
+        return len(self._producer) > MOST_QUEUED // 2
 
     async def flush(self) -> bool:
         """True when the broker has acknowledged everything that was produced before."""

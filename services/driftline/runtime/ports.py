@@ -46,6 +46,10 @@ class Outputs(Protocol):
     ) -> None:
         """Queue one record; without a partition, murmur2 of the key chooses."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for the broker that nothing more should be produced now."""
+
     async def flush(self) -> bool:
         """True when all is acknowledged, False while some is not; raises OutputsLostError."""
 
@@ -131,8 +135,9 @@ class PartitionState(Protocol[Saved]):
     async def prepare(self, topic: str, records: Sequence[Record]) -> None:
         """Fetch from outside what `apply` will need; may be repeated."""
 
-    def apply(self, topic: str, records: Sequence[Record]) -> None:
-        """Fold the records in; synchronous and deterministic; may raise (rolled back, isolated)."""
+    def apply(self, topic: str, records: Sequence[Record]) -> Awaitable[None] | None:
+        """Fold the records in; deterministic; may raise (rolled back, isolated). What takes long
+        is awaited: nothing else is asked of the state meanwhile but `prepare` and `busy_at`."""
 
     def start(self, offsets: Mapping[str, int]) -> Mapping[str, int]:
         """Where to read on, given the offsets of the opening."""
@@ -150,10 +155,10 @@ class PartitionState(Protocol[Saved]):
         """False puts the checkpoint off, where one is costly; not asked when all is given up."""
 
     def busy_at(self) -> int:
-        """When (ms) `prepare` last got on with long work; 0 if it never has any."""
+        """When (ms) `prepare` or `apply` last got on with long work; 0 if it never has any."""
 
-    def cut(self) -> Saved:
-        """Freeze what is to be saved."""
+    def cut(self) -> Saved | Awaitable[Saved]:
+        """Freeze what is to be saved. Awaited as `apply` is; `prepare` may run meanwhile."""
 
     def full(self) -> bool:
         """True asks for a checkpoint before more is read."""

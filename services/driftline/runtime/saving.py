@@ -1,12 +1,18 @@
-"""Save states with their offsets: outputs acknowledged, then the store, then Kafka's offsets."""
+"""Save states with their offsets: outputs acknowledged, then the store, then Kafka's offsets.
+
+A state and its offsets belong together: who changes or cuts a state holds its partition's `turn`
+from before the first change until the offsets are noted, also while a thread does the work.
+"""
 
 import asyncio
-from collections.abc import Collection, Mapping
-from typing import Generic
+from collections import defaultdict
+from collections.abc import Awaitable, Collection, Mapping
+from typing import Generic, cast
 
 import structlog
 
 from driftline.runtime import metrics
+from driftline.runtime.aside import ended
 from driftline.runtime.claims import Claims
 from driftline.runtime.ledger import Ledger, Withdrawn
 from driftline.runtime.ports import (
@@ -24,6 +30,7 @@ from driftline.runtime.quarantine import Quarantine
 log = structlog.get_logger(__name__)
 
 COMMIT_SECONDS = 10.0
+MAX_UNSAVED_MS = 30_000  # without a checkpoint for so long, nothing more is applied
 
 
 class Saving(Generic[Payload]):
@@ -47,6 +54,14 @@ class Saving(Generic[Payload]):
         self._clock = clock
         self._topic_ids = topic_ids
         self._lock = asyncio.Lock()
+        self.turns: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)  # by partition
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether nothing more may be applied: what was cannot be saved, or the queue of outputs
+        is full."""
+        since = self._clock.now() - self._ledger.saved_at
+        return self._outputs.is_full or (bool(self._ledger.unsaved) and since > MAX_UNSAVED_MS)
 
     async def checkpoint(self) -> None:
         """Save every partition that changed."""
@@ -78,33 +93,49 @@ class Saving(Generic[Payload]):
 
     async def _save(self, owned: Collection[TP], *, release: bool) -> bool:
         ledger = self._ledger
-        cuts = self._cut(owned, release=release)  # no await: states and offsets of one moment
+        cuts = await self._cuts(owned, release=release)
         if cuts and not await self._outputs.flush():
             log.warning("outputs_unconfirmed")
             return False
         written = await self._write(cuts)
-        if len(written) == len(cuts):
-            ledger.saved_at = self._clock.now()
         kept = {partition for partition, is_kept in written.items() if is_kept}
         again = [ledger.states[p].saved() for p in kept if p in ledger.states]
         if refused := set(written) - kept:
             self._lose(refused)
-        await self._commit([tp for tp in owned if tp.partition not in refused])
+        is_committed = await self._commit([tp for tp in owned if tp.partition not in refused])
+        if is_committed and len(written) == len(cuts):
+            ledger.saved_at = self._clock.now()
         return any(again)
 
-    def _cut(self, owned: Collection[TP], *, release: bool) -> dict[int, Stored[Payload]]:
+    async def _cuts(self, owned: Collection[TP], *, release: bool) -> dict[int, Stored[Payload]]:
         """What is to be saved: cuts that were not confirmed yet, and states that changed since."""
         ledger = self._ledger
         partitions = {tp.partition for tp in owned}
         for partition in partitions & set(ledger.states) - set(ledger.unsaved):
-            state = ledger.states[partition]
-            read = {tp.topic: ledger.read[tp] for tp in owned if tp.partition == partition}
-            offsets = dict(state.offsets(read))
-            is_due = state.ready() and (release or state.due())
-            if is_due and (offsets != ledger.saved[partition] or state.changed()):
-                ids = {topic: self._topic_ids.get(topic, "") for topic in offsets}
-                ledger.unsaved[partition] = Stored(offsets, ids, state.cut())
+            async with self.turns[partition]:
+                if partition in ledger.states:
+                    await self._cut(partition, owned, release=release)
         return {p: cut for p, cut in ledger.unsaved.items() if p in partitions}
+
+    async def _cut(self, partition: int, owned: Collection[TP], *, release: bool) -> None:
+        """In its turn: state and offsets of one moment."""
+        ledger = self._ledger
+        state = ledger.states[partition]
+        read = {tp.topic: ledger.read[tp] for tp in owned if tp.partition == partition}
+        offsets = dict(state.offsets(read))
+        is_due = state.ready() and (release or state.due())
+        if not is_due or (offsets == ledger.saved[partition] and not state.changed()):
+            return
+        cut = state.cut()
+        payload = await self._waited_for(cut) if isinstance(cut, Awaitable) else cut
+        ids = {topic: self._topic_ids.get(topic, "") for topic in offsets}
+        ledger.unsaved[partition] = Stored(offsets, ids, payload)
+
+    async def _waited_for(self, cut: Awaitable[Payload]) -> Payload:
+        payload, error, cancelled = await ended(cut)
+        if stopped := cancelled or error:
+            raise stopped
+        return cast("Payload", payload)
 
     async def _write(self, cuts: Mapping[int, Stored[Payload]]) -> dict[int, bool]:
         """Which cuts were saved, and which were refused; those that are missing were neither."""
@@ -127,21 +158,23 @@ class Saving(Generic[Payload]):
         self._quarantine.saved(partition, cut.offsets)
         return True
 
-    async def _commit(self, owned: Collection[TP]) -> None:
-        """Commit what is saved; never less than before, or a rebuild would repeat outputs."""
+    async def _commit(self, owned: Collection[TP]) -> bool:
+        """Commit what is saved; never less than before, or a rebuild would repeat outputs. Whether
+        nothing is left to commit."""
         ledger = self._ledger
         saved = {tp: ledger.saved[tp.partition][tp.topic] for tp in owned}
         known = ledger.committed
         offsets = {tp: offset for tp, offset in saved.items() if offset > known.get(tp, 0)}
         if not offsets:
-            return
+            return True
         try:
             await asyncio.wait_for(ledger.reader.commit(offsets), COMMIT_SECONDS)
         except Exception as error:  # noqa: BLE001 - the saved offsets lead, the next one repeats it
             log.warning("commit_failed", error=repr(error))
-        else:
-            ledger.committed |= offsets
-            metrics.CHECKPOINT_TIMESTAMP.set(self._clock.now() / 1_000)
+            return False
+        ledger.committed |= offsets
+        metrics.CHECKPOINT_TIMESTAMP.set(self._clock.now() / 1_000)
+        return True
 
     def _lose(self, partitions: Collection[int]) -> None:
         """Somebody else claimed these while we were frozen: drop them and ask for a true share."""

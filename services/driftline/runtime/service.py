@@ -25,14 +25,13 @@ from driftline.runtime.keeper import Keeper, ServiceFailureError
 from driftline.runtime.ports import Open, Outputs, Payload, StateStore
 from driftline.runtime.process_lock import only_one
 from driftline.runtime.settings import Settings
+from driftline.runtime.watchdog import Watchdog
 from driftline_schemas.topics import Topic, consumer_group
 
 log = structlog.get_logger(__name__)
 
 CHECKPOINT_SECONDS = 2.0
 WATCH_SECONDS = 0.5
-STUCK_MS = 120_000  # records wait, and none was applied
-UNCOMMITTED_MS = 3_600_000  # readers remember identities for two hours: stop well before
 SESSION_SECONDS = 8.0
 HEARTBEAT_SECONDS = 2.0
 STOP_SECONDS = 12.0
@@ -155,6 +154,7 @@ class _Process:
         self, app: BatchApp, keeper: Keeper[Any], tasks: Sequence["asyncio.Task[None]"]
     ) -> None:
         """Until SIGTERM; raises as soon as something says that this process cannot go on."""
+        watchdog = Watchdog(keeper, self._clock)
         while not self._stop.is_set():
             if app.failure is not None:
                 raise _failure(app.failure)
@@ -163,7 +163,7 @@ class _Process:
             for task in tasks:
                 if task.done():
                     raise _failure(task.exception())
-            self._check_progress(keeper)
+            watchdog.check()
             self._note_readiness(keeper)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), WATCH_SECONDS)
@@ -173,16 +173,6 @@ class _Process:
         self._health.not_ready = None if owned else "no partitions are assigned yet"
         if before is not None and owned:
             log.info("ready", partitions=owned)
-
-    def _check_progress(self, keeper: Keeper[Any]) -> None:
-        now = self._clock.now()
-        if not keeper.owned:
-            return
-        if now - keeper.saved_at > UNCOMMITTED_MS:
-            raise ServiceFailureError("no checkpoint for an hour: repeats could go unnoticed")
-        lag = any(keeper.lag(tp) for tp in keeper.owned)
-        if lag and now - max(keeper.progress_at, keeper.saved_at) > STUCK_MS:
-            raise ServiceFailureError("records wait and none was applied for two minutes")
 
     def _refresh(self) -> None:
         metrics.READY.set(0 if self._health.not_ready else 1)

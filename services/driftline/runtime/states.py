@@ -1,7 +1,7 @@
 """The usual answers of a partition state, to inherit from."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Generic
 
 from driftline.runtime.ports import Payload, Record
@@ -14,7 +14,7 @@ class BasicState(ABC, Generic[Payload]):
         """Nothing is fetched."""
 
     @abstractmethod
-    def apply(self, topic: str, records: Sequence[Record]) -> None:
+    def apply(self, topic: str, records: Sequence[Record]) -> Awaitable[None] | None:
         """Fold the records in."""
 
     def start(self, offsets: Mapping[str, int]) -> Mapping[str, int]:
@@ -42,7 +42,7 @@ class BasicState(ABC, Generic[Payload]):
         return 0
 
     @abstractmethod
-    def cut(self) -> Payload:
+    def cut(self) -> Payload | Awaitable[Payload]:
         """Freeze what is to be saved."""
 
     def full(self) -> bool:

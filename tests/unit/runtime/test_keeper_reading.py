@@ -2,11 +2,11 @@
 
 import pytest
 
-from driftline.runtime import applying, metrics
+from driftline.runtime import applying, metrics, saving
 from driftline.runtime.keeper import ServiceFailureError
 from driftline.runtime.memory import MemoryRecord
 from driftline.runtime.ports import TP, StoreUnavailableError
-from tests.unit.runtime.worlds import L, P, World, both, seen, stored
+from tests.unit.runtime.worlds import L, P, World, both, seen, started, stored
 
 TP0 = TP(P, 0)
 
@@ -248,11 +248,24 @@ async def test_nothing_is_read_while_a_checkpoint_is_overdue() -> None:
     assert world.store is not None
     world.store.away = True
     await keeper.checkpoint()
-    world.clock.advance(applying.MAX_UNSAVED_MS + 1)
+    world.clock.advance(saving.MAX_UNSAVED_MS + 1)
     assert keeper.wanted(both(0)) == set()
     world.store.away = False
     await keeper.checkpoint()
     assert keeper.wanted(both(0)) == set(both(0))
+
+
+async def test_what_was_read_is_applied_only_when_its_outputs_find_room() -> None:
+    world = World()
+    keeper = await started(world)
+    world.outputs.is_full = True
+    world.write([b"a", b"a"])
+    await keeper.process(both(0), world.reader.poll(both(0)))
+    assert seen(keeper) == [0, 1, 2]
+    assert keeper.wanted(both(0)) == set()
+    world.outputs.is_full = False
+    await keeper.process((), {})
+    assert seen(keeper) == [0, 1, 2, 3, 4]
 
 
 async def test_a_partition_of_one_topic_without_its_twin_is_not_owned() -> None:

@@ -39,7 +39,20 @@ class CountingState(BasicState[bytes]):
         if self.world.during_prepare is not None:
             await self.world.during_prepare()
 
-    def apply(self, topic: str, records: Sequence[Record]) -> None:
+    def apply(self, topic: str, records: Sequence[Record]) -> Awaitable[None] | None:
+        if self.world.during_work is not None:
+            return self._apply_aside(topic, records, self.world.during_work)
+        self._fold(topic, records)
+        return None
+
+    async def _apply_aside(
+        self, topic: str, records: Sequence[Record], during: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._fold(topic, records[:1])  # half changed
+        await during()
+        self._fold(topic, records[1:])
+
+    def _fold(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
             self.seen.append((topic, record.offset))  # half changed when the next one raises
             if record.value == b"bad":
@@ -58,8 +71,15 @@ class CountingState(BasicState[bytes]):
     def busy_at(self) -> int:
         return self.worked_at
 
-    def cut(self) -> bytes:
+    def cut(self) -> bytes | Awaitable[bytes]:
+        if self.world.during_work is not None:
+            return self._cut_aside(self.world.during_work)
         return json.dumps(self.seen).encode()
+
+    async def _cut_aside(self, during: Callable[[], Awaitable[None]]) -> bytes:
+        half = self.seen[: len(self.seen) // 2]
+        await during()
+        return json.dumps(half + self.seen[len(half) :]).encode()
 
 
 @dataclass(slots=True)
@@ -94,6 +114,7 @@ class World:
     clock: ManualClock = field(default_factory=ManualClock)
     topic_ids: Mapping[str, str] = field(default_factory=lambda: {P: "id-p", L: "id-l"})
     during_prepare: Callable[[], Awaitable[None]] | None = None
+    during_work: Callable[[], Awaitable[None]] | None = None  # states work in threads, as it were
     lead_ms: int | None = None
 
     def process(self) -> Keeper[bytes]:

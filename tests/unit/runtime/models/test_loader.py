@@ -107,6 +107,7 @@ HUGE = 10 * 2**30
         crafted(b"X", struct.pack("<I", 2**32 - 1)),
         crafted(b"\x8b", struct.pack("<i", 2**31 - 1)),
         crafted(b"\x95", struct.pack("<Q", HUGE)),
+        crafted(b"\x95", struct.pack("<Q", 300_000), b"N0" * 150_000),
         crafted(b"N", b"r", struct.pack("<I", 2**32 - 1)),
         crafted(b"h\x05"),
         crafted(b"N", b"\x86" * 5),
@@ -133,8 +134,8 @@ HUGE = 10 * 2**30
     ],
     ids=[
         "10 GB of a bytearray", "10 GB of bytes", "4 GB of bytes", "4 GB of text",
-        "an integer of 2 GB", "a frame of 10 GB", "a memo of 4 billion places",
-        "a memo place that is empty", "a stack that is empty",
+        "an integer of 2 GB", "a frame of 10 GB", "a frame that would take long",
+        "a memo of 4 billion places", "a memo place that is empty", "a stack that is empty",
         "a name in the old form", "an instance in the old form", "an extension code",
         "a persistent id", "a dotted name", "a module behind a class", "getattr", "partial",
         "deepcopy", "a constructor called with arguments", "a value that is called",
