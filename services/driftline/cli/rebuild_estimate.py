@@ -53,8 +53,8 @@ def stretches_of(
 
 
 def restarts_of(settings: Settings, look: RoleLook) -> dict[int, int]:
-    """Where partitions go on from by the topic `checkpoints`, which the learner keeps."""
-    if look.role != "learner":
+    """Where partitions go on from by the topic `checkpoints`, which learner and monitor keep."""
+    if look.role not in ("learner", "monitor"):
         return {}
     # It brings structlog, of the extra `services`; the other commands do without.
     from driftline.runtime.checkpoint_topic import newest_of

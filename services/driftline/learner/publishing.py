@@ -64,6 +64,11 @@ class Publishing:
         self._work: asyncio.Task[None] | None = None
         metrics.ARTIFACTS_WAITING.set_function(lambda: self._waiting)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the outputs below take no more."""
+        return self._outputs.is_full
+
     def produce(
         self, topic: str, value: bytes, *, key: str | None = None, partition: int | None = None
     ) -> None:

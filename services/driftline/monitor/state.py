@@ -12,9 +12,10 @@ import structlog
 from driftline.core.monitoring.fold import JournalFold, MonitorPolicy
 from driftline.core.monitoring.reconciliation import reconcile
 from driftline.core.monitoring.records import MONITOR_RECORD
+from driftline.monitor.archive import Archive, PartitionArchive
 from driftline.monitor.published import OPEN, PublishedAlerts
 from driftline.runtime import metrics
-from driftline.runtime.ports import Opening, Outputs, Record
+from driftline.runtime.ports import Clock, Opening, Outputs, Record
 from driftline.runtime.states import BasicState
 from driftline_schemas.alerts import Alert, Check
 from driftline_schemas.codec import encode
@@ -23,7 +24,10 @@ from driftline_schemas.verdicts import Verdict
 
 log = structlog.get_logger(__name__)
 
-SNAPSHOT_VERSION: Final = 3  # raise it when the fold keeps other things: states are then rebuilt
+SNAPSHOT_VERSION: Final = 4  # raise it when the fold keeps other things: states are then rebuilt
+SAVE_SHARE: Final = 20  # checkpoints are so many times further apart than one takes
+SAVE_BYTES: Final = 1_000  # and no more than so many bytes are written a millisecond
+LONGEST_PAUSE_MS: Final = 60_000  # between two checkpoints all the same
 CHECKS: Final = get_args(Check)
 
 
@@ -41,7 +45,8 @@ class MonitorState(BasicState[bytes]):
 
     Records below `silent_below` were folded before and their outputs are published: they only
     rebuild the state. Once the journal is read to `end`, open alerts are reconciled with
-    `published`, those that the topic held when the partition was opened.
+    `published`, those that the topic held when the partition was opened. Checkpoints of a large
+    state are put off, so that writing them stays a small part of the work.
     """
 
     def __init__(
@@ -51,12 +56,18 @@ class MonitorState(BasicState[bytes]):
         published: Mapping[str, Alert],
         outputs: Outputs,
         prefix: str,
+        *,
+        clock: Clock,
+        archive: PartitionArchive | None,
     ) -> None:
         self.fold = fold
         self._progress = progress
         self._published: dict[str, Alert] | None = dict(published)
         self._outputs = outputs
         self._prefix = prefix
+        self._clock = clock
+        self._archive = archive
+        self._cut_at = self._due_at = 0
         self._unsaved = False
         self._counted_conflicts = 0
         self._reconcile_at_end()
@@ -131,10 +142,23 @@ class MonitorState(BasicState[bytes]):
         """A checkpoint of a rebuild would take committed offsets back."""
         return self._progress.next >= self._progress.silent_below
 
+    def due(self) -> bool:
+        """The whole state is written: the larger it is, the less often."""
+        return not self._cut_at <= self._clock.now() < self._due_at  # clocks are set back at times
+
     def cut(self) -> bytes:
         """The whole state as JSON. Performance gets its revisions here: once per checkpoint."""
+        began = self._clock.now()
         self._publish(self.fold.revisions())
-        return orjson.dumps({"version": SNAPSHOT_VERSION, "fold": self.fold.snapshot()})
+        row = None if self._archive is None else self._archive.row
+        document = {"version": SNAPSHOT_VERSION, "archive": row, "fold": self.fold.snapshot()}
+        payload = orjson.dumps(document)
+        if self._archive is not None:
+            self._archive.offer(payload, self._progress.next, self.fold.registered)
+        self._cut_at = self._clock.now()
+        pause = max(SAVE_SHARE * (self._cut_at - began), len(payload) // SAVE_BYTES)
+        self._due_at = self._cut_at + min(pause, LONGEST_PAUSE_MS)
+        return payload
 
     def saved(self) -> bool:
         """Nothing is left over."""
@@ -150,6 +174,8 @@ class Monitors:
     prefix: str
     outputs: Outputs
     published: PublishedAlerts
+    clock: Clock
+    archive: Archive | None = None
     _live: WeakSet[MonitorState] = field(default_factory=WeakSet)  # the keeper holds them
 
     def __post_init__(self) -> None:
@@ -161,33 +187,59 @@ class Monitors:
         return float(sum(alert.check == check for alert in alerts))
 
     async def open_state(self, opening: Opening[bytes]) -> MonitorState:
-        """The state from its checkpoint, or an empty one that is rebuilt from the beginning."""
-        topic = JOURNAL.full_name(self.prefix)
-        fold, progress = self._restored(opening, topic)
+        """The state from its checkpoint; else from the archive; else one that is rebuilt from the
+        beginning."""
+        archive = None if self.archive is None else self.archive.of(opening.partition)
+        fold, progress = await self._restored(opening, archive)
         published = await self.published.open(opening.partition)
-        state = MonitorState(fold, progress, published, self.outputs, self.prefix)
+        state = MonitorState(
+            fold, progress, published, self.outputs, self.prefix,
+            clock=self.clock, archive=archive,
+        )  # fmt: skip
         self._live.add(state)
         return state
 
-    def _restored(self, opening: Opening[bytes], topic: str) -> tuple[JournalFold, Progress]:
+    async def _restored(
+        self, opening: Opening[bytes], archive: PartitionArchive | None
+    ) -> tuple[JournalFold, Progress]:
+        topic, partition = JOURNAL.full_name(self.prefix), opening.partition
         end, offset = opening.end.get(topic, 0), opening.offsets.get(topic, 0)
-        policy, partition = self.policy, opening.partition
+        done = opening.committed.get(topic, 0) if opening.payload is None else offset
         if opening.payload is not None:
             try:
-                fold = JournalFold.restore(policy, topic, partition, _snapshot(opening.payload))
+                fold = self._read(partition, opening.payload, archive)
             except ValueError as error:  # of another version, River or pane length; or damaged
                 why = str(error)
                 log.warning("state_is_rebuilt", partition=partition, up_to=offset, reason=why)
             else:
                 return fold, Progress(next=offset, silent_below=0, end=end)
-        silent_below = offset if opening.payload is not None else opening.committed.get(topic, 0)
-        fold = JournalFold(policy, topic, partition)
-        return fold, Progress(next=0, silent_below=silent_below, end=end)
+        fold, begin = await self._rebuilt(partition, done, archive)
+        return fold, Progress(next=begin, silent_below=done, end=end)
 
+    async def _rebuilt(
+        self, partition: int, done: int, archive: PartitionArchive | None
+    ) -> tuple[JournalFold, int]:
+        """What was written down last, and the offset to fold on from; else nothing and 0."""
+        if archive is not None and done > 0:
+            async for offset, payload in archive.newest(done):
+                try:
+                    fold = self._read(partition, payload, archive)
+                except ValueError as error:
+                    log.warning("checkpoint_unreadable", partition=partition, reason=str(error))
+                else:
+                    log.info("checkpoint_taken_up", partition=partition, offset=offset, up_to=done)
+                    return fold, offset
+        return JournalFold(self.policy, JOURNAL.full_name(self.prefix), partition), 0
 
-def _snapshot(payload: bytes) -> dict[str, Any]:
-    document: dict[str, Any] = orjson.loads(payload)
-    if document.get("version") != SNAPSHOT_VERSION:
-        raise ValueError(f"a state of version {document.get('version')}")
-    fold: dict[str, Any] = document["fold"]
-    return fold
+    def _read(
+        self, partition: int, payload: bytes, archive: PartitionArchive | None
+    ) -> JournalFold:
+        """The fold of a checkpoint. Raises ValueError for one of another version."""
+        document: dict[str, Any] = orjson.loads(payload)
+        if document.get("version") != SNAPSHOT_VERSION:
+            raise ValueError(f"a state of version {document.get('version')}")
+        topic = JOURNAL.full_name(self.prefix)
+        fold = JournalFold.restore(self.policy, topic, partition, document["fold"])
+        if archive is not None and document["archive"] is not None:
+            archive.take_up(document["archive"], payload)
+        return fold

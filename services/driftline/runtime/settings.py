@@ -61,7 +61,8 @@ class Settings(BaseSettings):
     """Beginning of the names of topics, consumer groups and keys: one for each installation."""
     artifacts_url: str | None = None
     """Where the bytes of models and of files lie: a URL of fsspec, such as `file:///var/driftline`
-    or `s3://bucket/driftline`. Models that learn need it."""
+    or `s3://bucket/driftline`. Models that learn need it; the monitor, if it has one, writes its
+    state there, from which it goes on when Redis is lost."""
     replication: int = Field(default=1, gt=0)
     """Copies of each topic that `driftline topics init` creates."""
     min_insync_replicas: int | None = Field(default=None, gt=0)

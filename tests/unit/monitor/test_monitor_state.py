@@ -8,10 +8,11 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from driftline.core.monitoring.fold import JournalFold
 from driftline.monitor import state as monitor_state
 from driftline.monitor.published import MemoryAlerts, still_open
 from driftline.monitor.state import Monitors, MonitorState
-from driftline.runtime.memory import MemoryOutputs, MemoryRecord
+from driftline.runtime.memory import ManualClock, MemoryOutputs, MemoryRecord
 from driftline.runtime.ports import Opening
 from driftline_schemas.alerts import Alert
 from driftline_schemas.codec import decode, encode
@@ -45,7 +46,10 @@ class Process:
 
     def __init__(self, published: Sequence[Alert] = ()) -> None:
         self.outputs = MemoryOutputs()
-        self.monitors = Monitors(POLICY, PREFIX, self.outputs, MemoryAlerts(list(published)))
+        self.clock = ManualClock(START)
+        self.monitors = Monitors(
+            POLICY, PREFIX, self.outputs, MemoryAlerts(list(published)), self.clock
+        )
 
     async def open(
         self,
@@ -95,6 +99,48 @@ async def test_performance_is_revised_once_per_checkpoint() -> None:
     assert len(revised) == 3
     state.cut()
     assert len(process.verdicts()) == 2 + 3
+
+
+async def test_a_large_state_is_saved_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    process, state = await published(journal(EVEN))
+    process.clock.advance(3)
+    assert state.due()
+    monkeypatch.setattr(monitor_state, "SAVE_BYTES", 1)  # as if it had as many kilobytes
+    size = len(state.cut())
+    assert 2_000 < size < monitor_state.LONGEST_PAUSE_MS
+    process.clock.advance(size - 1)
+    assert not state.due()
+    process.clock.advance(1)
+    assert state.due()
+
+
+@pytest.mark.parametrize(("takes_ms", "pause_ms"), [(100, 2_000), (30_000, 60_000)])
+async def test_a_checkpoint_that_takes_long_is_taken_less_often(
+    takes_ms: int, pause_ms: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process, state = await published(journal(EVEN))
+    revisions = state.fold.revisions
+
+    def slowly(_: JournalFold) -> list[Verdict]:
+        process.clock.advance(takes_ms)
+        return revisions()
+
+    monkeypatch.setattr(JournalFold, "revisions", slowly)
+    state.cut()
+    process.clock.advance(pause_ms - 1)
+    assert not state.due()
+    process.clock.advance(1)
+    assert state.due()
+
+
+async def test_a_clock_that_is_set_back_puts_no_checkpoint_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process, state = await published(journal(EVEN))
+    monkeypatch.setattr(monitor_state, "SAVE_BYTES", 1)
+    state.cut()
+    process.clock.advance(-3_600_000)
+    assert state.due()
 
 
 @pytest.mark.parametrize("cut_after", range(9))

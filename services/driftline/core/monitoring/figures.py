@@ -1,9 +1,8 @@
 """What one figure says about a window: accuracy for classes, mean absolute error for numbers."""
 
-from collections.abc import Mapping
 from typing import Final
 
-from driftline.core.monitoring.tallies import Tally, main_version, total
+from driftline.core.monitoring.tallies import Tally
 from driftline_schemas.spec import ModelSpec
 from driftline_schemas.verdicts import Outcome, Result, Verdict, Window, verdict_id
 
@@ -13,16 +12,15 @@ ABSOLUTE_ERROR: Final = "mean_absolute_error"
 
 
 def performance_verdict(
-    spec: ModelSpec, target: int | str, start: int, end: int, versions: Mapping[str, Tally]
+    spec: ModelSpec, target: int | str, start: int, end: int, tally: Tally, main_version: str
 ) -> Verdict:
-    """The verdict on [start, end) (ms), from the tallies of each version."""
-    tally = total(versions.values())
+    """The verdict on [start, end) (ms), from its sums; `main_version` made most predictions."""
     result = _result(spec, tally)
     return Verdict(
         verdict_id=verdict_id(spec.model, PERFORMANCE, target, start, end),
         revision=tally.revision,
         model=spec.model,
-        model_version=main_version(versions),
+        model_version=main_version,
         check=PERFORMANCE,
         target=target,
         window=Window(start=start, end=end, n=tally.predicted),

@@ -109,6 +109,11 @@ class JournalFold:
             self.models[name] = ModelFold(name, pane_ms, Performance(pane_ms))
         return self.models[name]
 
+    @property
+    def registered(self) -> list[str]:
+        """The models that the registry knows."""
+        return [name for name, model in self.models.items() if model.seqs]
+
     def revisions(self) -> list[Verdict]:
         """Performance verdicts that changed since the last call."""
         models = [self.models[name] for name in sorted(self.models)]

@@ -82,7 +82,7 @@ class ModelFold:
         if self.spec is not None and not is_conflict:
             alert = self.error.step(moment, record, self.lineages.of(version))
             alerts += [] if alert is None else [alert]
-        return self._told(alerts, coverage=self.performance.coverage())
+        return self._told_with_coverage(alerts)
 
     def is_conflict(self, record: Joined | Labelled | Correction) -> bool:
         """Whether prediction or label is a number where the spec says class, or the reverse."""
@@ -110,8 +110,12 @@ class ModelFold:
         labels = record.previous_label, record.label
         version, at = record.model_version, moment.at
         self.performance.corrected(pane, version, record.prediction, labels, at)
-        alerts = self.limits.labelled(moment, record, is_conflict=is_conflict)
-        return self._told(alerts, coverage=self.performance.coverage())
+        return self._told_with_coverage(
+            self.limits.labelled(moment, record, is_conflict=is_conflict)
+        )
+
+    def _told_with_coverage(self, alerts: list[Alert]) -> Published:
+        return self._told(alerts, coverage=self.performance.coverage()) if alerts else []
 
     def counts(self, moment: Moment, record: Counts, first_open: int) -> Published:
         """Predictions were counted. Those of a closed pane are judged with the first open one."""

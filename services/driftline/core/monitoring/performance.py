@@ -12,16 +12,19 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final, Self
 
+import orjson
+
 from driftline.core.drift.blocks import HIGHEST_LEVEL, JudgedBlock
 from driftline.core.monitoring.figures import performance_verdict
-from driftline.core.monitoring.tallies import Output, Tally, Versions, by_version
+from driftline.core.monitoring.months import Month
+from driftline.core.monitoring.pane_tallies import PaneTallies
+from driftline.core.monitoring.tallies import Output, by_version, main_version, total
 from driftline_schemas.fields import EPOCH
 from driftline_schemas.spec import ModelSpec
 from driftline_schemas.verdicts import Verdict
 
 MONTHS_KEPT: Final = 240  # history may be replayed into any of them
 Block = tuple[int, int]  # first pane, number of panes
-_Place = tuple[dict[int, Versions], set[int], int]  # tallies, which of them changed, a key
 
 
 @dataclass(slots=True)
@@ -30,50 +33,59 @@ class Performance:
 
     pane_ms: int
     _from: int = 0  # panes below are no longer kept
-    _panes: dict[int, Versions] = field(default_factory=dict)
-    _months: dict[int, Versions] = field(default_factory=dict)  # by start (ms)
+    _panes: PaneTallies = field(default_factory=PaneTallies)
+    _months: dict[int, Month] = field(default_factory=dict)  # by start (ms)
     _blocks: dict[Block, list[int]] = field(default_factory=dict)  # targets judged for
     _changed_panes: set[int] = field(default_factory=set)
     _changed_months: set[int] = field(default_factory=set)
     _changed_blocks: set[Block] = field(default_factory=set)
+    _written_blocks: orjson.Fragment | None = None  # as they are
 
     def predicted(self, pane: int, version: str, n: int, at: int) -> None:
         """Predictions of a pane became known."""
-        for tally in self._changed(pane, version, at):
-            tally.predicted += n
+        self._month(pane).predicted(version, n, at)
+        if self._keeps(pane):
+            self._panes.predicted(pane, version, n, at)
 
     def labelled(self, pane: int, version: str, prediction: Output, label: Output, at: int) -> None:
         """A prediction of a pane got its label."""
-        for tally in self._changed(pane, version, at):
-            tally.label(prediction, label)
+        self._month(pane).labelled(version, prediction, label, at)
+        if self._keeps(pane):
+            self._panes.labelled(pane, version, prediction, label, at)
 
     def corrected(
         self, pane: int, version: str, prediction: Output, labels: tuple[Output, Output], at: int
     ) -> None:
         """The label of a prediction changed; `labels` are the previous and the new one."""
-        for tallies, changed, key in self._places(pane):
-            tally = tallies.get(key, {}).get(version)
-            if tally is not None and tally.labelled:  # else what it corrects is no longer kept
-                tally.correct(prediction, *labels)
-                tally.changed_at = max(tally.changed_at, at)
-                changed.add(key)
+        start = month_start(pane * self.pane_ms)
+        month = self._months.get(start)
+        if month is not None and month.corrected(version, prediction, labels, at):
+            self._changed_months.add(start)
+        if self._panes.corrected(pane, version, prediction, labels, at):
+            self._changed_panes.add(pane)
 
-    def _changed(self, pane: int, version: str, at: int) -> list[Tally]:
-        """The tallies that hold a pane; they are marked as changed."""
-        return [_changed_tally(place, version, at) for place in self._places(pane)]
+    def _month(self, pane: int) -> Month:
+        """The one that holds a pane; it is marked as changed."""
+        start = month_start(pane * self.pane_ms)
+        self._changed_months.add(start)
+        month = self._months.get(start)
+        if month is None:
+            month = self._months[start] = Month()
+        return month
 
-    def _places(self, pane: int) -> tuple[_Place, ...]:
-        """Where a pane is kept."""
-        month = self._months, self._changed_months, month_start(pane * self.pane_ms)
+    def _keeps(self, pane: int) -> bool:
+        """Whether panes are kept so far back; then it is marked as changed."""
         if pane < self._from:
-            return (month,)
-        return month, (self._panes, self._changed_panes, pane)
+            return False
+        self._changed_panes.add(pane)
+        return True
 
     def judged(self, block: JudgedBlock) -> None:
         """A block was judged: from now on it is a window."""
         window = (block.start_index, block.panes)
         self._blocks.setdefault(window, []).append(block.target)
         self._changed_blocks.add(window)
+        self._written_blocks = None
 
     def revisions(self, spec: ModelSpec) -> list[Verdict]:
         """The windows that changed since the last call, blocks before months, the oldest first."""
@@ -102,22 +114,20 @@ class Performance:
 
     def _block_verdicts(self, spec: ModelSpec, window: Block) -> list[Verdict]:
         first, panes = window
-        held = range(first, first + panes)
-        if panes > len(self._panes):
-            found: Iterable[int] = sorted(pane for pane in self._panes if pane in held)
-        else:
-            found = (pane for pane in held if pane in self._panes)
-        versions = by_version(self._panes[pane] for pane in found)
+        versions = by_version(self._panes.within(first, first + panes))
         if not versions:  # all that the block counted was late, so it belongs to other panes
             return []
         start, end = first * self.pane_ms, (first + panes) * self.pane_ms
+        sums = total(versions.values())
+        main = main_version({v: (t.predicted, t.labelled) for v, t in versions.items()})
         return [
-            performance_verdict(spec, target, start, end, versions)
+            performance_verdict(spec, target, start, end, sums, main)
             for target in self._blocks[window]
         ]
 
     def _month_verdict(self, spec: ModelSpec, start: int) -> Verdict:
-        return performance_verdict(spec, "month", start, month_end(start), self._months[start])
+        month, end = self._months[start], month_end(start)
+        return performance_verdict(spec, "month", start, end, month.sums, month.main_version)
 
     def drop(self, horizon: int, needed: int | None) -> None:
         """No label comes any more for panes below `horizon`: let go of windows that end there, and
@@ -125,10 +135,11 @@ class Performance:
         ended = [window for window in self._blocks if sum(window) <= horizon]
         for window in ended:
             del self._blocks[window]
+            self._written_blocks = None
         self._changed_blocks.difference_update(ended)
         bounds = [horizon, *(first for first, _ in self._blocks)]
         self._from = max(self._from, min(bounds if needed is None else [*bounds, needed]))
-        self._panes = {pane: v for pane, v in self._panes.items() if pane >= self._from}
+        self._panes.drop(self._from)
         self._changed_panes = {pane for pane in self._changed_panes if pane >= self._from}
         for month in sorted(self._months)[:-MONTHS_KEPT]:
             del self._months[month]
@@ -141,26 +152,32 @@ class Performance:
 
     def is_idle(self, since: int) -> bool:
         """Whether no pane is kept and nothing changed after that time (ms)."""
-        months = [tally for versions in self._months.values() for tally in versions.values()]
-        return not self._panes and all(tally.changed_at < since for tally in months)
+        months = self._months.values()
+        return self._panes.is_empty and all(month.sums.changed_at < since for month in months)
 
     def coverage(self) -> float | None:
         """The labelled share of the predictions that may still get labels; None without any."""
-        tallies = [tally for versions in self._panes.values() for tally in versions.values()]
-        predicted, labelled = sum(t.predicted for t in tallies), sum(t.labelled for t in tallies)
-        return labelled / max(predicted, labelled) if tallies else None
+        if self._panes.is_empty:
+            return None
+        return self._panes.labels / max(self._panes.predictions, self._panes.labels)
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as JSON types."""
+        """The state, for orjson."""
         return {
             "from": self._from,
-            "panes": _rows(self._panes),
-            "months": _rows(self._months),
-            "blocks": [[*window, targets] for window, targets in self._blocks.items()],
+            "panes": self._panes.snapshot(),
+            "months": [[start, month.snapshot()] for start, month in self._months.items()],
+            "blocks": self._block_rows(),
             "changed_panes": sorted(self._changed_panes),
             "changed_months": sorted(self._changed_months),
             "changed_blocks": sorted(self._changed_blocks),
         }
+
+    def _block_rows(self) -> orjson.Fragment:
+        if self._written_blocks is None:
+            rows = [[*window, targets] for window, targets in self._blocks.items()]
+            self._written_blocks = orjson.Fragment(orjson.dumps(rows))
+        return self._written_blocks
 
     @classmethod
     def restore(cls, pane_ms: int, snapshot: Mapping[str, Any]) -> Self:
@@ -168,8 +185,8 @@ class Performance:
         return cls(
             pane_ms,
             snapshot["from"],
-            _versions(snapshot["panes"]),
-            _versions(snapshot["months"]),
+            PaneTallies.restore(snapshot["panes"]),
+            {start: Month.restore(month) for start, month in snapshot["months"]},
             {(first, panes): list(targets) for first, panes, targets in snapshot["blocks"]},
             set(snapshot["changed_panes"]),
             set(snapshot["changed_months"]),
@@ -188,25 +205,3 @@ def month_start(millis: int) -> int:
 def month_end(start: int) -> int:
     """End (ms) of the UTC month that begins at `start`."""
     return month_start(start + 32 * 86_400_000)
-
-
-def _changed_tally(place: _Place, version: str, at: int) -> Tally:
-    tallies, changed, key = place
-    changed.add(key)
-    versions = tallies.get(key)
-    if versions is None:
-        versions = tallies[key] = {}
-    tally = versions.get(version)
-    if tally is None:
-        tally = versions[version] = Tally()
-    if at > tally.changed_at:
-        tally.changed_at = at
-    return tally
-
-
-def _rows(tallies: Mapping[int, Versions]) -> list[list[Any]]:
-    return [[key, {v: tally.row() for v, tally in vs.items()}] for key, vs in tallies.items()]
-
-
-def _versions(rows: Iterable[list[Any]]) -> dict[int, Versions]:
-    return {key: {v: Tally(*row) for v, row in versions.items()} for key, versions in rows}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, NamedTuple, Self
 
 import numpy as np
+import orjson
 
 from driftline.core.drift.counts import BlockCounts, Counts
 from driftline.core.drift.pane_history import PaneHistory, Stretch
@@ -63,6 +64,7 @@ class ReferenceCounts:
     _newest: tuple[str, int] | None = None  # who took over in none, and in which pane
     _left: dict[str, Counted | None] = field(default_factory=dict)  # by family, the newest last
     _history: PaneHistory = field(default_factory=PaneHistory)
+    _written: orjson.Fragment | None = None  # the history as it is
 
     @classmethod
     def of(cls, body: BinsBody) -> Self:
@@ -83,6 +85,7 @@ class ReferenceCounts:
             return None
         vector = self._joined(counts)
         self._history.add(pane, n, vector)
+        self._written = None
         if self._since is not None and pane >= self._since.first:
             self._since.n += n
             self._since.counts = self._since.counts + vector
@@ -159,6 +162,7 @@ class ReferenceCounts:
     def drop(self, horizon: int) -> None:
         """Panes below the label horizon can be accepted no more."""
         self._history.drop(horizon)
+        self._written = None
 
     def _joined(self, counts: Mapping[str, Counts]) -> Counts:
         """End to end. What other bins counted is left out, as their features cannot be judged."""
@@ -179,15 +183,17 @@ class ReferenceCounts:
         return n, counts
 
     def snapshot(self) -> dict[str, Any]:
-        """The state as JSON types."""
+        """The state, for orjson."""
         since = self._since
+        if self._written is None:
+            self._written = orjson.Fragment(orjson.dumps(self._history.snapshot()))
         return {
             "in_force": row(self.in_force),
             "waiting": self._waiting,
             "newest": self._newest,
             "since": None if since is None else [since.first, since.n, since.counts.tolist()],
             "left": [[family, row(counted)] for family, counted in self._left.items()],
-            "history": self._history.snapshot(),
+            "history": self._written,
         }
 
     @classmethod

@@ -37,8 +37,10 @@ class References:
     _before: Counted | None = None
     _present: Reference = field(init=False)
     _former: Reference = field(init=False)
+    _written: orjson.Fragment = field(init=False)  # the bins, which never change
 
     def __post_init__(self) -> None:
+        self._written = orjson.Fragment(self.bins.model_dump_json())
         self._present, self._former = self._made(self._counts.in_force), self._made(self._before)
 
     @classmethod
@@ -99,7 +101,7 @@ class References:
     def snapshot(self) -> dict[str, Any]:
         """The state, for orjson."""
         return {
-            "bins": orjson.Fragment(self.bins.model_dump_json()),
+            "bins": self._written,
             "counts": self._counts.snapshot(),
             "since": self._since,
             "before": row(self._before),

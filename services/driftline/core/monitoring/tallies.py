@@ -1,4 +1,4 @@
-"""How right were the predictions of one version in one pane or month?
+"""How right were the predictions of one version in one pane, or of all in one month?
 
 Kept as sums, so that they add up over panes and a correction can take back what a label said. A
 prediction and a label that are both classes, or both numbers, are scored whatever the spec says:
@@ -6,7 +6,7 @@ it may come later than they do.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from driftline.core.gates.errors import distance
@@ -21,13 +21,13 @@ class Tally:
     """Sums over predictions; `changed_at` is the append time (ms) of the last record."""
 
     predicted: int = 0
+    changed_at: int = 0
     classes: int = 0  # labelled, prediction and label are classes
     wrong: int = 0  # of these
-    numbers: int = 0  # labelled, prediction and label are numbers
-    error: float = 0.0  # sum of |label - prediction| over these, but for `lost`
     mixed: int = 0  # labelled, but one is a class and the other a number
     corrections: int = 0
-    changed_at: int = 0
+    numbers: int = 0  # labelled, prediction and label are numbers
+    error: float = 0.0  # sum of |label - prediction| over these, but for `lost`
     lost: float = 0.0  # what rounding took from `error`: a correction must give the sum of before
 
     @property
@@ -83,8 +83,18 @@ class Tally:
         self.changed_at = max(self.changed_at, other.changed_at)
 
     def row(self) -> tuple[Any, ...]:
-        """The sums as JSON types; `Tally(*row)` reads them."""
-        return astuple(self)
+        """The sums as JSON types; `Tally(*row)` reads them. Those of numbers are left out where
+        there are none."""
+        row = (
+            self.predicted,
+            self.changed_at,
+            self.classes,
+            self.wrong,
+            self.mixed,
+            self.corrections,
+        )
+        numbers = self.numbers, self.error, self.lost
+        return row + numbers if any(numbers) else row
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -104,6 +114,7 @@ def by_version(panes: Iterable[Mapping[str, Tally]]) -> Versions:
     return versions
 
 
-def main_version(versions: Mapping[str, Tally]) -> str:
-    """The version with the most predictions; then the most labels; then the first by name."""
-    return min(versions, key=lambda v: (-versions[v].predicted, -versions[v].labelled, v))
+def main_version(versions: Mapping[str, tuple[int, int]]) -> str:
+    """Of predictions and labels by version: the version with the most predictions; then the most
+    labels; then the first by name."""
+    return min(versions, key=lambda v: (-versions[v][0], -versions[v][1], v))

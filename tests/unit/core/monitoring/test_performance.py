@@ -35,6 +35,15 @@ def label(journal: Journal, offset: int, **changes: Any) -> None:
     journal.joined(LATER + offset, offset, **about)
 
 
+def written(monitor: JournalFold) -> Any:
+    """What a checkpoint says about performance."""
+    return orjson.loads(orjson.dumps(monitor.models["m"].performance.snapshot()))
+
+
+def panes(monitor: JournalFold) -> list[int]:
+    return [row[0] for stretch in written(monitor)["panes"] for row in stretch]
+
+
 def test_a_judged_block_is_shown_before_any_label(journal: Journal) -> None:
     monitor = new_fold()
     fold(journal.entries, monitor)
@@ -155,9 +164,8 @@ def test_a_block_beyond_the_label_horizon_has_a_last_revision_and_is_dropped(
     last = fold([journal.mark(busy + PANE + POLICY.horizon_ms)], monitor)
     targets = [v.target for v in last if isinstance(v, Verdict)]
     assert targets == [200, 5_000, 1_000, 200, "month"]
-    performance = monitor.models["m"].performance.snapshot()
-    assert performance["blocks"] == []
-    assert performance["panes"] == []
+    assert written(monitor)["blocks"] == []
+    assert panes(monitor) == []
     assert monitor.revisions() == []
 
 
@@ -165,8 +173,7 @@ def test_what_a_block_to_come_may_hold_is_kept_beyond_the_horizon(journal: Journ
     monitor = new_fold()
     fold(journal.entries, monitor)
     fold([journal.mark(START + PANE + POLICY.horizon_ms)], monitor)
-    kept = [row[0] for row in monitor.models["m"].performance.snapshot()["panes"]]
-    assert kept == [START // PANE]
+    assert panes(monitor) == [START // PANE]
 
 
 def test_history_that_is_replayed_counts_in_its_month_and_is_not_kept_by_pane(
@@ -182,8 +189,7 @@ def test_history_that_is_replayed_counts_in_its_month_and_is_not_kept_by_pane(
     months = {v.window.start: v for v in monitor.revisions() if v.target == "month"}
     assert (months[month_start(old)].window.n, months[month_start(old)].coverage) == (300, 1 / 300)
     assert [v.window.n for v in found if isinstance(v, Verdict) and v.at == end.time] == [300]
-    kept = [row[0] for row in monitor.models["m"].performance.snapshot()["panes"]]
-    assert old // PANE not in kept
+    assert old // PANE not in panes(monitor)
 
 
 def test_a_prediction_from_the_future_is_shown_at_its_append_time(journal: Journal) -> None:
