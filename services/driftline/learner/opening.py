@@ -140,4 +140,4 @@ def _assembled(
 
 
 def _broken(states: "WeakSet[LearnerState]") -> float:
-    return float(sum(state.fold.broken() for state in states))
+    return float(sum(state.broken for state in states))

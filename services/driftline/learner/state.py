@@ -1,6 +1,7 @@
 """What the learner knows about one journal partition, and how that is saved and published."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -11,27 +12,23 @@ import structlog
 from driftline.core.learning.fold import Learned, LearningFold, Upcoming
 from driftline.core.learning.labelled import labelled
 from driftline.core.learning.materials import Failure, Material
-from driftline.core.learning.outcomes import GateDecided, IncidentStepped, Outcome, VersionMade
+from driftline.core.learning.outcomes import Outcome, VersionMade
 from driftline.core.learning.rows import Recorded, Table
+from driftline.core.learning.versions import Dumped
 from driftline.learner.documents import Bytes, Document, ModelDocument, Stores
 from driftline.learner.publishing import Publishing
+from driftline.learner.telling import Telling
 from driftline.learner.trials import Trials
 from driftline.learner.workshop import Workshop
 from driftline.runtime import metrics
 from driftline.runtime.checkpoint_topic import key_of
+from driftline.runtime.models.collecting import BIG
 from driftline.runtime.ports import Clock, Record
 from driftline.runtime.states import BasicState
 from driftline_schemas.codec import encode
-from driftline_schemas.fields import Event
 from driftline_schemas.journal import JOURNAL_RECORD, Correction, Counts, Mark
-from driftline_schemas.registry import (
-    Artifact,
-    Checkpoint,
-    LearningMetric,
-    RegistryCommand,
-    TestSetResult,
-)
-from driftline_schemas.topics import CHECKPOINTS, LEARNING_METRICS, REGISTRY_COMMANDS
+from driftline_schemas.registry import Artifact, Checkpoint
+from driftline_schemas.topics import CHECKPOINTS
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +37,7 @@ SAVE_MS: Final = 15_000  # live models are written at most so often
 SAVE_SHARE: Final = 20  # and this many times less than it takes
 TELL_MS: Final = 600_000  # between two records in `checkpoints`
 UNREAD: Final = ("mark", "counts", "correction")  # they only tell the time
+Snapshots = Sequence[tuple[dict[str, Any], dict[str, bytes]]]
 
 
 @dataclass(slots=True)
@@ -54,7 +52,9 @@ class LearnerState(BasicState[bytes]):
     """A fold of one journal partition that publishes what it finds.
 
     Records below `silent_below` were folded before and what follows from them is published: they
-    only rebuild the state. `materials` is what the fold looks into; it is filled here.
+    only rebuild the state. `materials` is what the fold looks into; it is filled here. Big models
+    learn and are written in a thread; small ones in the event loop, where no time is lost between.
+    `broken` counts the lineages that have stopped.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class LearnerState(BasicState[bytes]):
         self._materials = materials
         self._progress = progress
         self._workshop = workshop
-        self._trials = trials
+        self._telling = Telling(publishing, trials, stores.versions, prefix)
         self._publishing = publishing
         self._stores = stores
         self._prefix = prefix
@@ -86,11 +86,15 @@ class LearnerState(BasicState[bytes]):
         self._cut: Document | None = None  # cut, not saved yet
         self._kept = set(before.holds.versions) | set(before.holds.passing) if before else set()
         self._training = False
+        self._cutting: asyncio.Future[bytes] | None = None
+        self._folded_at = 0
+        self._is_big = bool(fold.models) if before is None else _holds_big(before.holds)
         self._touched = True  # by what the last checkpoint does not hold, time aside
         self._saved_at = 0
         self._pause = SAVE_MS
         self._decoded: tuple[Sequence[Record], list[Upcoming]] | None = None
         self._counted = (0, 0)
+        self.broken = fold.broken()
 
     def start(self, offsets: Mapping[str, int]) -> Mapping[str, int]:
         """Where the state stands, which is further back if it must be rebuilt."""
@@ -116,7 +120,11 @@ class LearnerState(BasicState[bytes]):
 
     async def _train_ahead(self, upcoming: Sequence[Upcoming]) -> None:
         """What these records will pay for, in a thread: the fold then finds it done."""
+        if not self.fold.is_busy:
+            return
         times = [entry.append_time for entry in upcoming]
+        while self._cutting is not None and not self._cutting.done():
+            await asyncio.wait({self._cutting})  # it writes these models
         self._training = True
         try:
             for model in self.fold.models.values():
@@ -128,72 +136,50 @@ class LearnerState(BasicState[bytes]):
             self._training = False
 
     def busy_at(self) -> int:
-        """Training may take long."""
-        return self._workshop.busy_at
+        """Training may take long, and so may big models."""
+        return max(self._workshop.busy_at, self._folded_at)
 
     # Records.
 
-    def apply(self, topic: str, records: Sequence[Record]) -> None:
+    def apply(self, topic: str, records: Sequence[Record]) -> Awaitable[None] | None:
         """Fold the records in. Raises for one that is no journal record."""
         decoded, self._decoded = self._decoded, None
         if decoded is not None and decoded[0] is records:
             upcoming = decoded[1]
         else:
             upcoming = [upcoming_of(record) for record in records]
+        if self._takes_long():
+            return self._apply_aside(upcoming)
+        self._tell_all(self._folded(upcoming))
+        return None
+
+    async def _apply_aside(self, upcoming: Sequence[Upcoming]) -> None:
+        self._tell_all(await asyncio.to_thread(self._folded, upcoming))
+
+    def _takes_long(self) -> bool:
+        """Whether models are at work that would hold up the event loop."""
+        return self._is_big or self.fold.is_busy or any(map(_weighs, self._materials.values()))
+
+    def _folded(self, upcoming: Sequence[Upcoming]) -> list[Outcome]:
+        """What follows from the records and is to be told. May run in a thread: it publishes
+        nothing itself."""
+        told: list[Outcome] = []
         for entry in upcoming:
             found = self.fold.step(entry)
+            self._is_big = self._is_big or any(map(_weighs, found))
             self._touched = self._touched or entry.record is not None or self.fold.is_busy
             self._progress.next = entry.offset + 1
+            self._folded_at = self._clock.now()
             if entry.offset >= self._progress.silent_below:
-                for outcome in found:
-                    self._publish(outcome)
+                told += found
+        return told
+
+    def _tell_all(self, outcomes: Iterable[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, VersionMade):
+                self._kept.add(outcome.version.manifest.sha256)
+            self._telling.tell(outcome)
         self._count()
-
-    def _publish(self, outcome: Outcome) -> None:
-        match outcome:
-            case VersionMade():
-                self._publish_version(outcome)
-            case GateDecided():
-                metrics.GATE_VERDICTS.labels(outcome.gate.verdict).inc()
-                self._publish_gate(outcome)
-            case LearningMetric():
-                if outcome.verdict is not None:
-                    metrics.GATE_VERDICTS.labels(outcome.verdict).inc()
-                self._produce(LEARNING_METRICS.full_name(self._prefix), outcome, outcome.model)
-            case IncidentStepped():
-                log.info(
-                    "error_incident", model=outcome.model, at=outcome.offset,
-                    what=type(outcome.outcome).__name__.lower(),
-                )  # fmt: skip
-
-    def _publish_version(self, made: VersionMade) -> None:
-        metrics.VERSIONS_MADE.inc()
-        self._kept.add(made.version.manifest.sha256)
-        tried: list[TestSetResult | None] = []
-        if (fixed_set := made.fixed_set) is not None:
-            self._publishing.after(
-                lambda: self._trials.result(fixed_set, made.payload, made.version.manifest),
-                tried.append,
-            )
-        self._publishing.put(
-            self._stores.versions,
-            made.payload,
-            lambda artifact: self._tell(made.command(artifact, *tried)),
-        )
-
-    def _publish_gate(self, decided: GateDecided) -> None:
-        if decided.fixed_set is None:
-            self._tell(decided.command)
-        else:
-            self._publishing.after(lambda: self._trials.promoted(decided), self._tell)
-
-    def _tell(self, command: RegistryCommand) -> None:
-        self._publishing.produce(
-            REGISTRY_COMMANDS.full_name(self._prefix), encode(command), partition=0
-        )
-
-    def _produce(self, topic: str, event: Event, key: str) -> None:
-        self._publishing.produce(topic, encode(event), key=key)
 
     def _count(self) -> None:
         labels = sum(model.labels for model in self.fold.models.values())
@@ -201,6 +187,7 @@ class LearnerState(BasicState[bytes]):
         metrics.LABELS_LEARNED.inc(max(0, labels - self._counted[0]))
         metrics.LABEL_KIND_CONFLICTS.inc(max(0, conflicts - self._counted[1]))
         self._counted = labels, conflicts
+        self.broken = self.fold.broken()
 
     # Checkpoints.
 
@@ -213,14 +200,25 @@ class LearnerState(BasicState[bytes]):
         """Whole models are written: not often, unless only time has passed."""
         return not self._touched or self._clock.now() - self._saved_at >= self._pause
 
-    def cut(self) -> bytes:
+    def cut(self) -> bytes | Awaitable[bytes]:
         """The state as JSON. Bytes that the store lacks are on their way when it is returned, and
         the outputs are not flushed before they are there."""
+        if self._takes_long():
+            self._cutting = asyncio.ensure_future(self._cut_aside())
+            return self._cutting
         began = self._clock.now()
-        snapshots = self.fold.snapshots(self._progress.next)
+        return self._written(began, self.fold.snapshots(self._progress.next))
+
+    async def _cut_aside(self) -> bytes:
+        began = self._clock.now()
+        snapshots = await asyncio.to_thread(self.fold.snapshots, self._progress.next)
+        return self._written(began, snapshots)
+
+    def _written(self, began: int, snapshots: Snapshots) -> bytes:
         artifacts = {digest: raw for _, kept in snapshots for digest, raw in kept.items()}
         versions = self.fold.versions()
         sizes = Bytes.split(artifacts, versions)
+        self._is_big = _holds_big(sizes)
         self._keep(artifacts, sizes)
         told_at, pinned = self._document_facts()
         if began - told_at >= TELL_MS:
@@ -231,6 +229,7 @@ class LearnerState(BasicState[bytes]):
             self._saved_at = self._clock.now()
             self._pause = max(SAVE_MS, SAVE_SHARE * (self._saved_at - began))
         self._touched = False
+        self.broken = self.fold.broken()
         return self._cut.encoded()
 
     def _document_facts(self) -> tuple[int, tuple[str, ...]]:
@@ -249,9 +248,7 @@ class LearnerState(BasicState[bytes]):
                     self._publishing.put(store, artifacts[digest], _nothing)
         self._kept = {*sizes.versions, *sizes.passing}
 
-    def _tell_checkpoints(
-        self, snapshots: Sequence[tuple[dict[str, Any], dict[str, bytes]]], versions: set[str]
-    ) -> tuple[str, ...]:
+    def _tell_checkpoints(self, snapshots: Snapshots, versions: set[str]) -> tuple[str, ...]:
         """Write each registered model down for the day Redis is lost; what must be kept for it."""
         known = [(state, kept) for state, kept in snapshots if state["seqs"]]
         models = tuple(str(state["model"]) for state, _ in known)
@@ -267,7 +264,7 @@ class LearnerState(BasicState[bytes]):
 
         def tell(artifact: Artifact) -> None:
             told = Checkpoint(role=ROLE, model=model, offset=offset, artifact=artifact)
-            self._produce(topic, told, key_of(ROLE, model))
+            self._publishing.produce(topic, encode(told), key=key_of(ROLE, model))
 
         self._publishing.put(self._stores.passing, document, tell)
         return sha256(document).hexdigest()
@@ -284,6 +281,17 @@ class LearnerState(BasicState[bytes]):
 
 def _nothing(_artifact: Artifact) -> None:
     """Nobody hears of it: the checkpoint itself refers to it."""
+
+
+def _holds_big(sizes: Bytes) -> bool:
+    return any(size >= BIG for size in (*sizes.versions.values(), *sizes.passing.values()))
+
+
+def _weighs(found: Material | Outcome) -> bool:
+    """Whether it is a big model."""
+    if isinstance(found, VersionMade):
+        return len(found.payload) >= BIG
+    return isinstance(found, Dumped) and len(found.payload) >= BIG
 
 
 def upcoming_of(record: Record) -> Upcoming:

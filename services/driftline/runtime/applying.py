@@ -74,8 +74,7 @@ class Applying(Generic[Payload]):
             if tp in ledger.owned:
                 ledger.order.add(TP(*tp), records)
         while (
-            not self._saving.is_behind
-            and (chunk := ledger.order.next(self._lagging())) is not None
+            not self._saving.is_behind and (chunk := ledger.order.next(self._lagging())) is not None
         ):
             await self._apply(*chunk)
             state = ledger.states.get(chunk[0].partition)

@@ -6,7 +6,8 @@ handler errors. These four overrides touch private methods of faust-streaming 0.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import faust
@@ -21,6 +22,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 REJOIN_SECONDS = 0.5
 FETCH_WAIT_MS = 100
+FETCH_PAUSE_SECONDS = 0.015
 # Faust resumes silently after the whole request timeout: our own must come first and exit.
 CLAIM_SHARE_OF_REQUEST_TIMEOUT = 0.8
 
@@ -36,17 +38,36 @@ class BatchApp(faust.App):
 
 
 class BatchConsumerThread(AIOKafkaConsumerThread):
-    """The thread of the consumer; a fetch that finds nothing ends soon.
+    """The thread of the consumer: between two fetches records gather, and one that finds nothing
+    ends soon.
+
+    A broker answers as soon as it has one record. Asked again at once, it answers hundreds of times
+    a second with a record or two, and every fetch names all partitions: at 1,000 pairs a second
+    that took 80 % of a joiner's core, with the pause 25 %.
 
     aiokafka has one fetch for a broker under way, and it leaves out the partitions whose records
     were just handed on: they wait until it ends, with Faust's own 1,500 ms long after their next
     record has come.
     """
 
+    async def on_start(self) -> None:
+        await super().on_start()
+        fetcher: Any = cast("Any", self._consumer)._fetcher
+        fetcher._proc_fetch_request = partial(after_a_pause, fetcher._proc_fetch_request)
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer: Any = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         return consumer
+
+
+async def after_a_pause(fetch: Callable[..., Awaitable[bool]], *request: Any) -> bool:
+    """What `fetch` says, a little later; False (it brought nothing) when cancelled, as its own."""
+    try:
+        await asyncio.sleep(FETCH_PAUSE_SECONDS)
+    except asyncio.CancelledError:
+        return False
+    return await fetch(*request)
 
 
 class BatchConsumer(Consumer):
@@ -79,12 +100,14 @@ class BatchConsumer(Consumer):
     async def _poll(self) -> None:
         keeper = self._batch_app.keeper
         asked = keeper.wanted({TP(*tp) for tp in self._get_active_partitions()})
-        if not asked:
+        batches: Any = {}
+        if asked:
+            active = cast("Any", asked)
+            batches = await self._getmany(active_partitions=active, timeout=POLL_SECONDS)
+        else:  # what was read before may be applied by now
             await asyncio.sleep(POLL_SECONDS / 10)
-            return
-        batches = await self._getmany(active_partitions=cast("Any", asked), timeout=POLL_SECONDS)
         if self.flow_active and not self.should_stop:
-            await keeper.process(asked, cast("Any", batches))
+            await keeper.process(asked, batches)
 
     async def perform_seek(self) -> None:
         """After every assignment, awaited before anything is delivered."""

@@ -1,7 +1,8 @@
 """Own partitions: open their states, apply records in order, save state with offsets, roll back.
 
 The rules (docs/decisions/0002-batch-runtime.md says why):
-- a state and the offsets that it stands for change together, with no await in between;
+- a state and the offsets that it stands for change together, in the partition's turn, which every
+  cut takes too;
 - a checkpoint is: outputs acknowledged, then state and offsets saved under a fencing token, then
   offsets committed. So what is committed has its outputs, and what is replayed is filtered;
 - a handler that raises is rolled back to the last checkpoint and replayed record by record, until

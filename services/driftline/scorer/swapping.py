@@ -17,7 +17,7 @@ from driftline.runtime.models.artifacts import ArtifactError
 from driftline.scorer.loading import Loader, VersionRefusedError
 from driftline.scorer.ready import Ready
 from driftline.scorer.shelf import Shelf
-from driftline.scorer.threads import in_thread
+from driftline.scorer.threads import LateError, StuckError, in_thread
 from driftline.scorer.wanted import VersionSpec, Wanted
 
 log = structlog.get_logger(__name__)
@@ -202,16 +202,16 @@ class Swapping:
             self._serve(standing, ready)
 
     async def _load(self, version: VersionSpec) -> Ready:
-        """In a thread. One that does not end keeps its place, so there are never more of them."""
-        await self._loading.acquire()
-        work = asyncio.create_task(in_thread(lambda: self.loader.load(version), "loading"))
-        work.add_done_callback(lambda _: self._loading.release())
+        """In a thread, which gives its place to others after a minute, whatever holds it up."""
         try:
-            async with asyncio.timeout(LOAD_SECONDS):
-                return await asyncio.shield(work)
-        except TimeoutError:
+            async with self._loading:
+                return await in_thread(lambda: self.loader.load(version), "loading", LOAD_SECONDS)
+        except LateError:
             late = f"{version.name} was not loaded within {LOAD_SECONDS:g} s"
             raise VersionRefusedError("slow", late) from None
+        except StuckError:  # not the version's fault: to be tried again
+            silent = f"the bytes of {version.name} did not come within {LOAD_SECONDS:g} s"
+            raise ArtifactError(silent) from None
         except (ArtifactError, VersionRefusedError):
             raise
         except Exception as error:

@@ -4,20 +4,57 @@
 """
 
 import asyncio
+import ctypes
 from collections.abc import Callable
 from threading import Thread
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+STOP_SECONDS: Final = 5.0
 
 
-async def in_thread(work: Callable[[], T], name: str) -> T:
-    """What `work` returns or raises. Whoever is cancelled leaves the thread behind: it dies with
-    the process."""
+class LateError(Exception):
+    """The work took too long, and was stopped."""
+
+
+class StuckError(Exception):
+    """The work took too long, and cannot be stopped: it waits for something outside."""
+
+
+class Stopped(BaseException):
+    """Raised in the thread that must end; no Exception, which anything in between may catch."""
+
+
+async def in_thread(work: Callable[[], T], name: str, within: float | None = None) -> T:
+    """What `work` returns or raises; after `within` seconds LateError or StuckError. Whoever is
+    cancelled leaves the thread behind: it dies with the process."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
-    Thread(target=_run, args=(work, loop, done), name=name, daemon=True).start()
-    return await done
+    thread = Thread(target=_run, args=(work, loop, done), name=name, daemon=True)
+    thread.start()
+    if within is None:
+        return await done
+    try:
+        await asyncio.wait({done}, timeout=within)
+        if not done.done():
+            _stop(thread)
+            await asyncio.wait({done}, timeout=STOP_SECONDS)
+        if not done.done():
+            raise StuckError
+    finally:
+        done.cancel()  # unless it has ended: nobody waits any more
+    try:
+        return await done
+    except Stopped:
+        raise LateError from None
+
+
+def _stop(thread: Thread) -> None:
+    """Python raises it between two of the thread's instructions, be it in a loop without end; not
+    in a call of the operating system, of which it hears when that returns."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident or 0), ctypes.py_object(Stopped)
+    )
 
 
 def _run(work: Callable[[], T], loop: asyncio.AbstractEventLoop, done: "asyncio.Future[T]") -> None:

@@ -47,13 +47,15 @@ def records(entries: Sequence[Upcoming]) -> list[MemoryRecord]:
 class Process:
     """One life of a learner process on a folder of artifacts."""
 
-    def __init__(self, url: str, told: Sequence[Checkpoint] = ()) -> None:
+    def __init__(
+        self, url: str, told: Sequence[Checkpoint] = (), codec: SafeCodec | None = None
+    ) -> None:
         self.url = url
         self.clock = ManualClock(1_000_000)
         self.outputs = MemoryOutputs()
         self.publishing = Publishing(self.outputs)
         self.ranges = MemoryRanges()
-        codec = SafeCodec()
+        codec = codec or SafeCodec()
         workshop = Workshop(ArtifactStore.at(url), self.ranges, codec, POLICY.chances, self.clock)
         self.learners = Learners(
             POLICY, codec, workshop, Trials(workshop), self.publishing,
@@ -73,10 +75,12 @@ class Process:
             some = records(entries[start : start + chunk])
             self.ranges.records += [(r.offset, r.timestamp, r.value or b"") for r in some]
             await state.prepare(TOPIC, some)
-            state.apply(TOPIC, some)
+            if (work := state.apply(TOPIC, some)) is not None:
+                await work
 
     async def save(self, state: LearnerState) -> bytes:
-        payload = state.cut()
+        cut = state.cut()
+        payload = cut if isinstance(cut, bytes) else await cut
         assert await self.publishing.flush()
         assert state.saved() is False
         assert await self.publishing.flush()

@@ -1,7 +1,5 @@
 """What serves where the deployed version cannot, and nothing else is in memory?"""
 
-import asyncio
-
 import httpx
 import pytest
 
@@ -9,6 +7,7 @@ from driftline.runtime import health
 from driftline.runtime.health import Health
 from driftline.scorer import swapping
 from tests.unit.scorer.rig import Rig
+from tests.waiting import eventually
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +33,7 @@ async def test_a_restarted_scorer_serves_what_came_before_bytes_that_are_gone() 
     rig.store.remove(lr.recipe.artifact.sha256)
     again = restarted(rig)
     again.tell()
-    while again.swapping.not_ready() or not again.swapping.versions:  # noqa: ASYNC110 - it will be
-        await asyncio.sleep(0.001)
+    await eventually(lambda: not again.swapping.not_ready() and again.swapping.versions)
     assert await again.serving() == "churn/sm/v1"
     assert again.swapping.seqs == {"churn": 2}
     assert (again.swapping.warning or "").startswith(

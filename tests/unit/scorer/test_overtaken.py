@@ -1,14 +1,17 @@
 """Does a newer version serve, however fast others follow, and never one that was taken back?"""
 
-import asyncio
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
+from river import ensemble, linear_model
 
-from driftline.scorer import swapping
+from driftline.core.learning.binary import OnlineModel
+from driftline.runtime.models.loader import load
+from driftline.runtime.models.pickling import dump
+from driftline.scorer import swapping, threads
 from tests.unit.scorer.rig import Rig
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 
 class Gate:
@@ -21,16 +24,10 @@ class Gate:
 
     def _pass(self) -> None:
         self.begun += 1
-        assert self._open.acquire(timeout=10)
+        assert self._open.acquire(timeout=PATIENCE_SECONDS)
 
     def let(self, loads: int = 1) -> None:
         self._open.release(loads)
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 - a thread makes it so
-            await asyncio.sleep(0.001)
 
 
 def deploy(rig: Rig, number: int) -> None:
@@ -54,15 +51,15 @@ async def test_where_versions_come_faster_than_one_loads_each_load_serves_and_th
     rig.loader.loaded.clear()
     for number in (2, 3, 4):
         deploy(rig, number)
-        await until(lambda: gate.begun)
+        await eventually(lambda: gate.begun)
     gate.let()
-    await until(lambda: gate.begun == 2)
+    await eventually(lambda: gate.begun == 2)
     assert served(rig) == "sm/v2"
     assert rig.swapping.seqs == {"churn": 2}
-    gate.let()
+    gate.let(2)
     await rig.settle()
     assert served(rig) == "sm/v4"
-    assert rig.loader.loaded == ["churn/sm/v2", "churn/sm/v4"]
+    assert rig.loader.loaded == ["churn/sm/v2", "churn/sm/v4", "churn/sm/v3"]  # the way back last
     assert rig.swapping.seqs == {"churn": 4}
 
 
@@ -71,11 +68,11 @@ async def test_a_scorer_that_starts_among_fast_versions_is_ready_with_the_first_
     gate = Gate(rig)
     rig.trainer.version("sm")
     await _applied(rig)
-    await until(lambda: gate.begun)
+    await eventually(lambda: gate.begun)
     deploy(rig, 2)
     assert rig.swapping.not_ready() == "1 models are being loaded"
     gate.let()
-    await until(lambda: gate.begun == 2)
+    await eventually(lambda: gate.begun == 2)
     assert rig.swapping.not_ready() is None
     assert served(rig) == "sm/v1"
     gate.let(2)
@@ -103,7 +100,7 @@ async def test_a_version_that_is_taken_back_while_it_loads_never_serves() -> Non
     rig.swapping.changed = lambda: seen.append(served(rig))
     gate = Gate(rig)
     deploy(rig, 4)
-    await until(lambda: gate.begun)
+    await eventually(lambda: gate.begun)
     rig.book.accepted("rollback", {"model": "churn", "to": "sm/v1"})  # it is not warm any more
     rig.tell()
     gate.let(2)
@@ -117,7 +114,7 @@ async def test_a_load_that_ends_after_a_rollback_to_a_warm_version_changes_nothi
     await rig.promote("lr/v1")
     gate = Gate(rig)
     deploy(rig, 2)
-    await until(lambda: gate.begun)
+    await eventually(lambda: gate.begun)
     rig.book.accepted("rollback", {"model": "churn"})
     rig.tell()
     assert served(rig) == "lr/v1"  # at once
@@ -127,22 +124,50 @@ async def test_a_load_that_ends_after_a_rollback_to_a_warm_version_changes_nothi
     assert (served(rig), rig.changes) == ("lr/v1", changes)
 
 
-async def test_loads_that_never_end_are_refused_and_keep_their_places(
+def doubling(levels: int) -> OnlineModel:
+    """Each level asks the one below it twice: it loads as any other, and takes 2**levels steps."""
+    model: Any = linear_model.LogisticRegression()
+    for _ in range(levels):
+        level = ensemble.BaggingClassifier(linear_model.LogisticRegression(), 2, seed=1)
+        level.data = [model, model]
+        model = level
+    return load(*dump(model))
+
+
+async def test_versions_that_compute_without_end_are_refused_and_hold_up_no_other(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(swapping, "LOAD_SECONDS", 0.02)
     rig = Rig()
     await rig.begin()
-    gate = Gate(rig)
     standing = rig.swapping.models["churn"]
-    for number in (2, 3):
-        deploy(rig, number)
-        await until(lambda: standing.is_settled)
-        assert standing.refused == f"churn/sm/v{number} was not loaded within 0.02 s"
-    deploy(rig, 4)
-    await asyncio.sleep(0.1)
-    assert (gate.begun, served(rig)) == (swapping.MOST_LOADING, "sm/v1")
-    monkeypatch.setattr(swapping, "LOAD_SECONDS", 10.0)
-    gate.let(3)
+    before, model = threading.active_count(), doubling(40)
+    rig.loader.before = lambda: model.predict_one({"age": 1.0})
+    with monkeypatch.context() as patch:
+        patch.setattr(swapping, "LOAD_SECONDS", 0.02)
+        for number in range(2, 2 + 2 * swapping.MOST_LOADING):
+            deploy(rig, number)
+            await rig.settle()
+            assert standing.refused == f"churn/sm/v{number} was not loaded within 0.02 s"
+    await eventually(lambda: threading.active_count() <= before)
+    rig.loader.before = lambda: None
+    deploy(rig, 2 + 2 * swapping.MOST_LOADING)
     await rig.settle()
-    assert served(rig) == "sm/v4"
+    assert served(rig) == "sm/v6"
+
+
+async def test_a_store_that_does_not_answer_holds_up_no_other_load_and_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    await rig.begin()
+    monkeypatch.setattr(threads, "STOP_SECONDS", 0.02)
+    monkeypatch.setattr(swapping, "LOAD_SECONDS", 0.02)
+    gate = Gate(rig)
+    deploy(rig, 2)
+    await eventually(lambda: gate.begun > swapping.MOST_LOADING)
+    assert served(rig) == "sm/v1"
+    rig.loader.before = lambda: None
+    monkeypatch.setattr(swapping, "LOAD_SECONDS", PATIENCE_SECONDS)
+    await rig.settle()
+    assert served(rig) == "sm/v2"
+    gate.let(gate.begun)

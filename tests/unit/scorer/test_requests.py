@@ -19,6 +19,7 @@ from driftline_schemas.codec import decode
 from driftline_schemas.predictions import Prediction
 from loadtests.versions import spec_body, wire_spec
 from tests.unit.scorer.rig import ROW, Rig
+from tests.waiting import eventually
 
 TOKEN = "scorer-token-0123456789"
 JSON = {"content-type": "application/json"}
@@ -266,15 +267,16 @@ async def test_every_route_needs_the_token(header: dict[str, str], status: int) 
 async def test_too_many_at_once_are_told_to_come_again() -> None:
     rig = Rig(most=2)
     await rig.begin()
-    gate = asyncio.Event()
+    gate, waiting = asyncio.Event(), []
 
     class Waiting(MemoryRecorder):
         async def acknowledged(self, topic: str, key: str, value: bytes) -> None:
+            waiting.append(key)
             await gate.wait()
 
     rig.predicting.recorder = Waiting()
     running = [asyncio.create_task(rig.predict(recording="required")) for _ in range(2)]
-    await asyncio.sleep(0.05)
+    await eventually(lambda: len(waiting) == 2)
     answer = await rig.predict()
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     gate.set()

@@ -1,6 +1,7 @@
 """Does everybody hear what this scorer serves?"""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -18,30 +19,40 @@ from driftline.scorer.statuses import Statuses
 from driftline_schemas.codec import decode
 from driftline_schemas.control import DeployedBody
 from driftline_schemas.registry import ScorerStatus
+from tests.waiting import PATIENCE_SECONDS, eventually, leap
 
 
 def told(recorder: MemoryRecorder) -> list[dict[str, Any]]:
     return [orjson.loads(value) for _, _, value in recorder.records]
 
 
-async def test_a_status_comes_at_once_on_change_and_every_so_often(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(statuses, "EVERY_SECONDS", 0.05)
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time passes by leaps only."""
+    monkeypatch.setattr(statuses, "EVERY_SECONDS", 2 * PATIENCE_SECONDS)
+
+
+async def heard(recorder: MemoryRecorder, count: int) -> None:
+    await eventually(lambda: len(told(recorder)) >= count)
+
+
+async def test_a_status_comes_at_once_on_change_and_every_so_often() -> None:
     recorder, clock, versions = MemoryRecorder(), ManualClock(1_000), {"m": "a"}
     status = Statuses("s-1", "t", recorder, clock, lambda: versions, lambda: {"m": 7})
     task = asyncio.create_task(status.run())
-    await asyncio.sleep(0.01)
+    await heard(recorder, 1)
     versions["m"] = "b"
     status.changed()
-    await asyncio.sleep(0.01)
+    await heard(recorder, 2)
     assert [each["versions"] for each in told(recorder)] == [{"m": "a"}, {"m": "b"}]
     assert [each["seqs"] for each in told(recorder)] == [{"m": 7}, {"m": 7}]
-    await asyncio.sleep(0.2)
+    for count in (3, 4, 5):
+        leap(statuses.EVERY_SECONDS)
+        await heard(recorder, count)
     task.cancel()
     await status.sign_off()
     found = told(recorder)
-    assert 4 <= len(found) <= 8
+    assert len(found) == 6
     numbers = [each["seq"] for each in found]
     assert numbers == sorted(set(numbers))
     assert (found[-1]["signed_off"], found[-1]["versions"]) == (True, {})
@@ -51,16 +62,30 @@ async def test_a_status_comes_at_once_on_change_and_every_so_often(
     assert confirmations([last], "m", deployed, clock.now()).complete
 
 
-async def test_a_broker_that_is_away_stops_no_status(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(statuses, "EVERY_SECONDS", 0.01)
-    recorder = MemoryRecorder(refusing=True)
+@dataclass
+class Counting(MemoryRecorder):
+    """Also counts what it was given."""
+
+    tries: int = 0
+
+    async def acknowledged(self, topic: str, key: str, value: bytes) -> None:
+        try:
+            await MemoryRecorder.acknowledged(self, topic, key, value)
+        finally:
+            self.tries += 1
+
+
+async def test_a_broker_that_is_away_stops_no_status() -> None:
+    recorder = Counting(refusing=True)
     status = Statuses("s-1", "t", recorder, ManualClock(1), dict, dict)
     task = asyncio.create_task(status.run())
-    await asyncio.sleep(0.05)
+    await eventually(lambda: recorder.tries == 1)
+    leap(statuses.EVERY_SECONDS)
+    await eventually(lambda: recorder.tries == 2)
     recorder.refusing = False
-    await asyncio.sleep(0.05)
+    leap(statuses.EVERY_SECONDS)
+    await heard(recorder, 1)
     task.cancel()
-    assert told(recorder)
 
 
 async def test_a_restarted_scorer_counts_on() -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from itertools import count
 from typing import Any
 
+import httpx
 import pytest
 
 from driftline.core.fact_chain import BrokenChainError
@@ -14,6 +15,7 @@ from driftline.scorer import swapping
 from driftline_schemas.registry import Artifact
 from loadtests.versions import wire_spec
 from tests.unit.scorer.rig import Rig
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 
 class Evil:
@@ -54,7 +56,11 @@ async def test_the_former_version_answers_while_the_new_one_is_loaded() -> None:
     rig = await begun()
     gate = asyncio.Event()
     loop = asyncio.get_running_loop()
-    rig.loader.before = lambda: asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(10)
+
+    def held() -> None:
+        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result(PATIENCE_SECONDS)
+
+    rig.loader.before = held
     rig.book.accepted("promote", {"model": "churn", "version": "lr/v1"})
     rig.tell()
     for _ in range(20):
@@ -70,13 +76,16 @@ async def test_a_rollback_does_not_wait_for_a_version_that_is_being_loaded() -> 
     await rig.promote("lr/v1")
     rig.book.accepted("model_updated", rig.trainer.version("sm", 2))
 
+    tries = []
+
     def never() -> None:
+        tries.append("once more")
         raise ArtifactError("gone")
 
     rig.loader.before = never
     rig.book.accepted("promote", {"model": "churn", "version": "sm/v2"})
     rig.tell()
-    await asyncio.sleep(0.05)
+    await eventually(lambda: tries)
     rig.book.accepted("rollback", {"model": "churn"})
     rig.tell()
     assert await rig.serving() == "churn/lr/v1"
@@ -97,8 +106,7 @@ async def test_bytes_that_come_late_are_waited_for(monkeypatch: pytest.MonkeyPat
     rig.loader.before = late
     rig.book.accepted("promote", {"model": "churn", "version": "lr/v1"})
     rig.tell()
-    while rig.swapping.models["churn"].refused is None:  # noqa: ASYNC110 - it will be by and by
-        await asyncio.sleep(0.001)
+    await eventually(lambda: rig.swapping.models["churn"].refused)
     assert rig.swapping.not_ready() is None
     assert await rig.serving() == "churn/sm/v1"
     await rig.settle()
@@ -261,10 +269,15 @@ async def test_a_fault_of_ours_does_not_look_like_loading_for_ever() -> None:
     assert await rig.serving() == "churn/sm/v1"
 
 
+async def more(answers: Sized, count: int) -> None:
+    wanted = len(answers) + count
+    await eventually(lambda: len(answers) >= wanted)
+
+
 async def test_no_request_is_lost_while_versions_swap_under_load() -> None:
     rig = await begun()
     stop = asyncio.Event()
-    answers = []
+    answers: list[httpx.Response] = []
 
     async def ask() -> None:
         while not stop.is_set():
@@ -274,7 +287,7 @@ async def test_no_request_is_lost_while_versions_swap_under_load() -> None:
     askers = [asyncio.create_task(ask()) for _ in range(4)]
     for version in ["lr/v1", "sm/v1"] * 5:
         await rig.promote(version)
-        await asyncio.sleep(0.01)
+        await more(answers, 2 * len(askers))
     stop.set()
     await asyncio.gather(*askers)
     assert {answer.status_code for answer in answers} == {200}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
+from threading import Lock
 from typing import Any, Final, TypeVar, cast
 
 from river.__version__ import __version__ as river_version
@@ -17,6 +18,7 @@ from driftline.core.learning.binary import OnlineModel
 from driftline.core.learning.state_hash import state_hash
 from driftline.core.learning.versions import Dumped, Manifest
 from driftline.runtime.errors import DriftlineError
+from driftline.runtime.models.collecting import BIG, COLLECTING
 from driftline.runtime.models.names import NAMES
 from driftline.runtime.models.pickling import UnwritableModelError, dump
 from driftline.runtime.models.scanning import scan
@@ -42,6 +44,7 @@ class SafeCodec:
 
     max_bytes: int = MAX_BYTES
     _checked: dict[str, str] = field(default_factory=dict)  # sha256 -> state hash
+    _lock: Lock = field(default_factory=Lock)  # threads dump and load as well as the event loop
 
     def dump(self, model: OnlineModel) -> Dumped:
         """Bytes and manifest. Raises UnwritableModelError where the loader would refuse them."""
@@ -57,15 +60,16 @@ class SafeCodec:
         """The model of these bytes. Raises ModelRefusedError."""
         if self._checked.get(manifest.sha256) == manifest.state_hash:
             _check_bytes(payload, manifest, self.max_bytes)
-            return cast("OnlineModel", _refusing("is unreadable", lambda: _unpickled(payload)))
+            return cast("OnlineModel", _refusing("is unreadable", lambda: _read(payload)))
         model = load(payload, manifest, self.max_bytes)
         self._remember(manifest)
         return model
 
     def _remember(self, manifest: Manifest) -> None:
-        self._checked[manifest.sha256] = manifest.state_hash
-        if len(self._checked) > MAX_REMEMBERED:
-            del self._checked[next(iter(self._checked))]
+        with self._lock:
+            self._checked[manifest.sha256] = manifest.state_hash
+            if len(self._checked) > MAX_REMEMBERED:
+                del self._checked[next(iter(self._checked))]
 
 
 def load(payload: bytes, manifest: Manifest, max_bytes: int = MAX_BYTES) -> OnlineModel:
@@ -76,9 +80,10 @@ def load(payload: bytes, manifest: Manifest, max_bytes: int = MAX_BYTES) -> Onli
     """
     _check_bytes(payload, manifest, max_bytes)
     _refusing("is no pickled model", lambda: scan(payload))
-    model = _refusing("is no pickled model", lambda: _unpickled(payload))
+    model = _refusing("is no pickled model", lambda: _read(payload))
     limit = NODES_PER_BYTE * len(payload) + 10_000
-    found = _refusing("has a state without a hash", lambda: state_hash(model, limit))
+    with COLLECTING:
+        found = _refusing("has a state without a hash", lambda: state_hash(model, limit))
     if found != manifest.state_hash:
         raise ModelRefusedError(
             f"model {manifest.sha256[:16]} holds the state {found[:16]}, "
@@ -110,8 +115,26 @@ def _refusing(what: str, read: Callable[[], T]) -> T:
         raise ModelRefusedError(f"the model {what}: {error}") from error
 
 
-def _unpickled(payload: bytes) -> object:
-    return _Unpickler(BytesIO(payload)).load()
+def _read(payload: bytes) -> object:
+    with COLLECTING as collecting:
+        model = _Unpickler(_Yielding(payload)).load()
+        if len(payload) >= BIG:
+            collecting.leave_out()
+    return model
+
+
+class _Yielding:
+    """A file that gives other threads their turn: the unpickler asks for one frame of 64 kB after
+    the other, and a function of Python is where they get it."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._stream = BytesIO(payload)
+
+    def read(self, size: int) -> bytes:
+        return self._stream.read(size)
+
+    def readline(self) -> bytes:
+        return self._stream.readline()
 
 
 class _Unpickler(pickle.Unpickler):

@@ -24,6 +24,7 @@ from driftline.core.learning.search_trees import flattened
 from driftline.core.learning.state_hash import state_hash
 from driftline.core.learning.versions import Dumped, Manifest
 from driftline.runtime.models import rebuilding
+from driftline.runtime.models.collecting import COLLECTING
 
 PROTOCOL: Final = 5
 DEAD: Final = Random(0)  # noqa: S311 - nothing draws from it
@@ -36,13 +37,9 @@ class UnwritableModelError(ValueError):
 
 def dump(model: object) -> Dumped:
     """Bytes of a model and the manifest that the loader checks them against."""
-    payload = written(model)
-    manifest = Manifest(
-        sha256=sha256(payload).hexdigest(),
-        size=len(payload),
-        state_hash=state_hash(model),
-        river=river_version,
-    )
+    with COLLECTING:
+        payload, found = written(model), state_hash(model)
+    manifest = Manifest(sha256(payload).hexdigest(), len(payload), found, river_version)
     return Dumped(payload, manifest)
 
 

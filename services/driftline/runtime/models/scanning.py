@@ -13,6 +13,7 @@ from typing import Final, Literal
 from driftline.runtime.models.names import NAMES, STATEFUL_CALLS
 
 MAX_TUPLE: Final = 10_000  # values in a tuple and all tuples within
+MAX_FRAME: Final = 256 << 10  # bytes that are read in one go; the pickler ends a frame at 64 kB
 Name = tuple[str, str]
 
 
@@ -86,8 +87,8 @@ class _Scan:
     # What the operations do.
 
     def frame(self) -> None:
-        if self.number(8) > len(self.data) - self.at:
-            raise self.refused("a frame is longer than the rest")
+        if self.number(8) > min(MAX_FRAME, len(self.data) - self.at):
+            raise self.refused("a frame is longer than the rest, or than any that is written")
 
     def protocol(self) -> None:
         if self.number(1) != 5 or self.at != 2:
