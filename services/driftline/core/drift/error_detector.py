@@ -9,7 +9,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from math import isnan
 from typing import Any, Final
 
 from river.__version__ import __version__ as river_version
@@ -28,7 +27,9 @@ PARAMETERS: Final = {
 
 def bounded(error: float) -> float:
     """The error within [0, 1]; one that is not a number counts as wholly wrong."""
-    return 1.0 if isnan(error) else min(max(error, 0.0), 1.0)
+    if 0.0 <= error <= 1.0:
+        return error
+    return 0.0 if error < 0.0 else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ class ErrorDetector:
     def update(self, error: float) -> Rise | None:
         """Take in one error; a rise if it completes the evidence that the mean has risen."""
         adwin, error = self._adwin, bounded(error)
-        mean, total, width = adwin.estimation, adwin.total, adwin.width
+        total, width = adwin.total, adwin.width
         adwin.update(error)  # type: ignore[no-untyped-call]  # River's is bare
-        if not adwin.drift_detected or adwin.estimation <= mean:
+        if not adwin.drift_detected or adwin.estimation <= total / width:
             return None
         gone, n = total + error - adwin.total, width + 1 - adwin.width
         return Rise(bounded(gone / n), float(adwin.estimation), int(adwin.width))

@@ -52,8 +52,9 @@ class PairedResults:
 
     def gains(self, now: int) -> PairedGains:
         """Of the pairs that count at `now` (ms), the largest append time of a label so far."""
-        while self._waiting and self._waiting[0].predicted_ts <= now - self.policy.maturity_ms:
-            self._count(heappop(self._waiting))
+        waiting, mature = self._waiting, now - self.policy.maturity_ms
+        while waiting and waiting[0].predicted_ts <= mature:
+            self._count(heappop(waiting))
         if self.policy.block_ms is None:
             return PairedGains(self.n, *_moments(self.n, self.total, self.squares))
         means = list(self._finished(now, self.policy.block_ms))
@@ -67,20 +68,19 @@ class PairedResults:
                 yield total / n
 
     def _count(self, pair: Pair) -> None:
+        predicted_ts, _, number, gain = pair
         self.n += 1
-        self.total += pair.gain
-        self.squares += pair.gain**2
-        self._versions[pair.number] = self._versions.get(pair.number, 0) + 1
-        self._drop_superseded()
-        if self.policy.block_ms is not None:
-            block = pair.predicted_ts // self.policy.block_ms
-            n, total = self._blocks.get(block, (0, 0.0))
-            self._blocks[block] = n + 1, total + pair.gain
-
-    def _drop_superseded(self) -> None:
+        self.total += gain
+        self.squares += gain**2
+        versions = self._versions
+        versions[number] = versions.get(number, 0) + 1
         # The proven version never goes back, so what is older is never asked for.
-        if len(self._versions) > PROVEN and (proven := self.proven_version()) is not None:
-            self._versions = {v: n for v, n in self._versions.items() if v >= proven}
+        if len(versions) > PROVEN and (proven := self.proven_version()) is not None:
+            self._versions = {v: n for v, n in versions.items() if v >= proven}
+        if self.policy.block_ms is not None:
+            block = predicted_ts // self.policy.block_ms
+            n, total = self._blocks.get(block, (0, 0.0))
+            self._blocks[block] = n + 1, total + gain
 
     def proven_version(self) -> int | None:
         """The newest version by which, with those after it, at least 100 of the pairs were judged;

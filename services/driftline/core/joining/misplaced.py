@@ -5,13 +5,16 @@ from typing import Final
 
 import numpy as np
 
-from driftline_schemas.partitioner import MULTIPLIER, SEED
+from driftline_schemas.partitioner import MULTIPLIER, SEED, partition_of
 
+FEW: Final = 7  # up to so many ids, one by one is cheaper
 _M: Final = np.uint32(MULTIPLIER)
 
 
 def partitions_of(ids: Sequence[str], partitions: int) -> list[int]:
     """Kafka's partition of each id: murmur2 of many keys at once, grouped by their length."""
+    if len(ids) <= FEW:
+        return [partition_of(id_, partitions) for id_ in ids]
     keys = [key.encode() for key in ids]
     if len(set(map(len, keys))) == 1:  # UUIDs, say
         return _places(keys, len(keys[0]), partitions)

@@ -41,11 +41,12 @@ class LearningFold:
 
     def step(self, entry: Upcoming) -> list[Outcome]:
         """Fold one record in. Raises KeyError where the materials lack what `needs` asked for."""
-        offset, record = entry.offset, entry.record
-        self._advance(max(self.time, entry.append_time))
+        offset, append_time, record = entry
+        if append_time > self.time:
+            self._advance(append_time)
         outcomes: list[Outcome] = []
         if record is not None:
-            model = self._model(record.model)
+            model = self.models.get(record.model) or self._new(record.model)
             if offset >= model.next:
                 outcomes = self._fold(model, offset, record)
         for model in self.models.values():
@@ -70,11 +71,10 @@ class LearningFold:
         for name in [name for name, model in self.models.items() if model.is_forgotten(since)]:
             del self.models[name]
 
-    def _model(self, name: str) -> ModelLearning:
-        if name not in self.models:
-            self.models[name] = ModelLearning(name, self.around)
-            self.models[name].identities.advance(self.time)
-        return self.models[name]
+    def _new(self, name: str) -> ModelLearning:
+        model = self.models[name] = ModelLearning(name, self.around)
+        model.identities.advance(self.time)
+        return model
 
     def needs(self, upcoming: Sequence[Upcoming]) -> Iterator[Need]:
         """What the materials must hold before these records are folded in."""

@@ -140,11 +140,8 @@ class Lineage:
     def step(self, example: Example) -> Step:
         """Score a joined record by what was known when it was asked for, then learn it."""
         score = self._score(example)
-        return Step(score, self._learn(example) if self._is_learning else None)
-
-    @property
-    def _is_learning(self) -> bool:
-        return self.policy.learns and self.broken is None
+        learns = self.policy.learns and self.broken is None
+        return Step(score, self._learn(example) if learns else None)
 
     def _score(self, example: Example) -> AsOf | None:
         version = self.shelf.before(example.asked_at)

@@ -11,7 +11,6 @@ from typing import Any, Final, Self
 from driftline.core.gates.contest import Contest
 from driftline.core.learning.bench import Bench, gate_of, pairs_of
 from driftline.core.learning.entrants import Entrant
-from driftline.core.learning.features import FeatureSchema
 from driftline.core.learning.hours import HourIndex
 from driftline.core.learning.jobs import Finished, Jobs
 from driftline.core.learning.labelled import Labelled
@@ -92,7 +91,8 @@ class ModelLearning:
         if evaluations := contest.labelled(record.label_ts):
             bar = Bar(roster, contest, self.deployed)
             outcomes += heard(evaluations, bar, self._sent, place)
-        outcomes += [roster.registered(entrant, version) for entrant, version in made]
+        for entrant, version in made:
+            outcomes.append(roster.registered(entrant, version))
         if contest.is_evaluated:
             outcomes += roster.figures(place)
         if self.labels % BROKEN_EVERY == 0:
@@ -103,16 +103,16 @@ class ModelLearning:
         self, bench: Bench, offset: int, record: Joined | Labelled, error: float | None
     ) -> list[tuple[Entrant, Version]]:
         counts = error is not None and self._counts(bench.contest, record.model_version)
-        seen: list[tuple[FeatureSchema, Example]] = []
+        features = self.roster.schema.canonical(record.features)
+        asked_at = min(record.predicted_at, record.prediction_ts)
+        example = Example(offset, features, record.label, asked_at, record.label_ts)
         made = []
         for name, entrant in self.roster.entrants.items():
-            schema = self.roster.plans[entrant.pipeline].schema
-            example = _example(schema, offset, record, seen)
-            step = entrant.lineage.step(example)
-            if error is not None and counts and step.score and bench.contest.is_in(name):
-                bench.pair(name, step.score, error, record, offset)
-            if step.version is not None:
-                made.append((entrant, step.version))
+            score, version = entrant.lineage.step(example)
+            if error is not None and counts and score and bench.contest.is_in(name):
+                bench.pair(name, score, error, record, offset)
+            if version is not None:
+                made.append((entrant, version))
         return made
 
     def _counts(self, contest: Contest, model_version: str) -> bool:
@@ -299,20 +299,3 @@ class ModelLearning:
             version = Version.of(state["serving"])
             learning._serving = version, artifacts[version.manifest.sha256]
         return learning
-
-
-def _example(
-    schema: FeatureSchema,
-    offset: int,
-    record: Joined | Labelled,
-    seen: list[tuple[FeatureSchema, Example]],
-) -> Example:
-    """A record as a pipeline sees it; all of a specification see the same."""
-    for known, example in seen:
-        if known is schema:
-            return example
-    asked_at = min(record.predicted_at, record.prediction_ts)
-    features = schema.canonical(record.features)
-    example = Example(offset, features, record.label, asked_at, record.label_ts)
-    seen.append((schema, example))
-    return example

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from driftline.core.learning.entrants import Entrant, archived, superfluous
+from driftline.core.learning.features import FeatureSchema
 from driftline.core.learning.fixed_set import FixedSet
 from driftline.core.learning.lineage import Lineage, LineagePolicy
 from driftline.core.learning.materials import REFUSALS, Failure, ModelNeed
@@ -38,6 +39,7 @@ class Roster:
     around: Surroundings
     body: SpecBody | None = None
     plans: Mapping[str, Plan] = field(default_factory=dict)
+    schema: FeatureSchema = field(default_factory=FeatureSchema)  # what all its pipelines see
     entrants: dict[str, Entrant] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)  # pipelines that ever began
@@ -57,7 +59,8 @@ class Roster:
     def renew(self, body: SpecBody, seq: int, place: Place) -> Made:
         """Another specification: pipelines that it leaves alone go on, with a version at this
         point of the journal; others end or begin."""
-        self.body, self.plans, self.broken = body, plans_of(body), {}
+        self._obey(body)
+        self.broken = {}
         for name in [name for name, e in self.entrants.items() if not self._goes_on(e)]:
             del self.entrants[name]
         made: Made = []
@@ -68,6 +71,10 @@ class Roster:
                 name = f"{pipeline}@{seq}" if pipeline in self._begun else pipeline
                 made += self.enter(plan, name, self._initial(plan), _origin(plan), place)
         return made
+
+    def _obey(self, body: SpecBody) -> None:
+        self.body, self.plans = body, plans_of(body)
+        self.schema = FeatureSchema.of(body.spec.features)
 
     def is_unchanged(self, plan: Plan) -> bool:
         """Whether the specification in force has the same pipeline."""
@@ -259,10 +266,11 @@ class Roster:
     ) -> "Roster":
         """The state that `snapshot` gave. Raises ValueError, and what the codec raises."""
         body = SpecBody.model_validate(state["spec"]) if state["spec"] else None
-        roster = cls(model, around, body, broken=dict(state["broken"]))
+        roster = cls(model, around, broken=dict(state["broken"]))
         roster._begun = set(state["begun"])
         if body is not None:
-            roster.plans, policy = plans_of(body), roster.policy(learns=True)
+            roster._obey(body)
+            policy = roster.policy(learns=True)
             for row in state["entrants"]:
                 entrant = Entrant.restore(row, policy, around.codec, artifacts)
                 roster.entrants[entrant.name] = entrant

@@ -105,6 +105,10 @@ class Shelf:
 
     horizon_ms: int
     _versions: list[Version] = field(default_factory=list)
+    _times: list[int] = field(init=False)  # theirs: each label asks for one
+
+    def __post_init__(self) -> None:
+        self._times = [version.time for version in self._versions]
 
     def __iter__(self) -> Iterator[Version]:
         return iter(self._versions)
@@ -121,9 +125,9 @@ class Shelf:
         """Put up a version that is newer than all; older ones go by the rule."""
         kept = [v for v in self._versions if is_kept(v.number, version.number)]
         self._versions = [*kept, version]
-        oldest_asked = version.time - self.horizon_ms
-        reachable = max(self._index_before(oldest_asked), 0)
-        del self._versions[:reachable]
+        self._times = [v.time for v in self._versions]
+        reachable = max(self._index_before(version.time - self.horizon_ms), 0)
+        del self._versions[:reachable], self._times[:reachable]
 
     def before(self, time: int) -> Version | None:
         """The newest version that existed strictly before `time` (ms)."""
@@ -131,8 +135,4 @@ class Shelf:
         return None if index < 0 else self._versions[index]
 
     def _index_before(self, time: int) -> int:
-        return bisect_left(self._versions, time, key=_time) - 1
-
-
-def _time(version: Version) -> int:
-    return version.time
+        return bisect_left(self._times, time) - 1

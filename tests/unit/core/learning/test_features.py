@@ -75,6 +75,11 @@ def test_the_quick_way_sees_the_same() -> None:
         (1, 2.0),
         (True, 2.0),
         (float("inf"), 1.0),
+        (float("nan"), 1.0),
+        (1e15, 1.0),
+        (-1e16, 0.0),
+        (math.nextafter(1e15, math.inf), 1.0),
+        (8e14, 8e14),
         (None, 1.0),
     ):
         recorded = dict(zip("ab", values, strict=True))

@@ -49,6 +49,12 @@ def test_a_version_exists_strictly_after_its_time() -> None:
     assert [None if v is None else v.number for v in found] == [None, 0, 0, 2, 2, 3]
 
 
+def test_a_shelf_that_was_kept_finds_what_it_found_before() -> None:
+    kept = shelf([0, 10, 20, 30, 40], horizon=15)
+    again = Shelf(15, list(kept))
+    assert [again.before(time) for time in range(50)] == [kept.before(time) for time in range(50)]
+
+
 def test_beyond_the_horizon_one_version_is_kept_for_the_oldest_question() -> None:
     kept = shelf([0, 10, 20, 30, 40], horizon=15)
     assert [v.number for v in kept] == [2, 3, 4]  # asked at 25 or later
