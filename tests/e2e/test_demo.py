@@ -29,7 +29,7 @@ def demo(folder: Path, *arguments: str, settings: Mapping[str, str] = NOTHING) -
     command = [sys.executable, "-m", "driftline", "demo", "--json", *arguments]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLINE_")}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=500, check=False,
+        command, capture_output=True, text=True, timeout=1_800, check=False,
         env={**environment, **settings, "TMPDIR": str(folder)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -29,7 +29,7 @@ def demo(*arguments: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="driftline-e2e-") as folder:
         done = subprocess.run(
             [sys.executable, "-m", "driftline", "demo", "--json", *arguments],
-            capture_output=True, text=True, timeout=500, check=False,
+            capture_output=True, text=True, timeout=1_800, check=False,
             env={**environment, "TMPDIR": folder},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -109,7 +109,7 @@ def test_the_published_drift_is_found_and_nothing_before_it(
         [sys.executable, "-m", "driftline", "replay", str(tmp_path / "insects.csv"),
          "--spec", str(spec), "--prediction", "predicted", "--label", "class",
          "--label-delay", f"{LABEL_DELAY}rows", "--speed", "40", "--from-row", str(KNOWN_ROWS)],
-        env=made.process_environment, check=True, timeout=300,
+        env=made.process_environment, check=True, timeout=1_800,
     )  # fmt: skip
     made.wait_for_lag("joiner")
     sleep(20)  # the last panes close
@@ -145,7 +145,7 @@ def test_the_challenger_takes_over_where_the_drift_is(tmp_path: Path) -> None:
             [sys.executable, "-m", "driftline", "replay", str(tmp_path / "insects.csv"),
              "--spec", str(spec), "--scorer", f"http://127.0.0.1:{port}", "--label", "class",
              "--label-delay", f"{LABEL_DELAY}rows", "--speed", "40", "--from-row", str(KNOWN_ROWS)],
-            env=made.process_environment, check=True, timeout=400,
+            env=made.process_environment, check=True, timeout=1_800,
         )  # fmt: skip
         for role in ("joiner", "learner", "registry", "monitor"):
             made.wait_for_lag(role)

@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
-from time import monotonic, sleep
 
 import pytest
+
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [
     pytest.mark.integration,
@@ -51,17 +52,19 @@ def test_an_interrupted_demo_leaves_nothing(folder: Path, number: signal.Signals
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    deadline = monotonic() + 90
-    while len(marked(mark)) < 8:  # demo, supervisor, Kafka, Redis, three roles, the app
-        assert monotonic() < deadline, "the demo did not start"
-        assert demo.poll() is None
-        sleep(0.2)
-    demo.send_signal(number)
-    assert demo.wait(60) != 0
-    deadline = monotonic() + 30
-    while left := marked(mark):
-        assert monotonic() < deadline, f"still there: {left}"
-        sleep(0.2)
+
+    def runs() -> bool:
+        assert demo.poll() is None, "the demo ended"
+        return len(marked(mark)) >= 8  # demo, supervisor, Kafka, Redis, three roles, the app
+
+    try:
+        until(runs, "the demo did not start")
+        demo.send_signal(number)
+        assert demo.wait(2 * PATIENCE_SECONDS) != 0  # its children are waited for in turn
+    finally:
+        demo.kill()
+        demo.wait()
+    until(lambda: not marked(mark), lambda: f"still there: {marked(mark)}")
     if number is not signal.SIGKILL:  # nobody is left to remove the demo's own small folder
         assert list(folder.iterdir()) == []
     assert not list(folder.glob("driftline-servers-*"))

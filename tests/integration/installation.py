@@ -14,15 +14,17 @@ from typing import Any
 
 import orjson
 import redis
-from confluent_kafka import Consumer
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as Place
+from confluent_kafka.admin import AdminClient
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError as AdminError
 
 from driftline.cli.apply import apply_spec, make_bins
 from driftline.cli.spec_file import load_spec
 from driftline.cli.topics import init_topics
+from driftline.runtime.errors import DriftlineError
 from driftline.runtime.settings import Settings, load
 from driftline.servers import LocalServers
 from driftline_schemas.topics import (
@@ -35,6 +37,7 @@ from driftline_schemas.topics import (
     consumer_group,
 )
 from tests.verifier.traffic import Model, reference_rows
+from tests.waiting import PATIENCE_SECONDS, until
 
 INPUTS: Mapping[str, tuple[Topic, ...]] = {
     "joiner": (PREDICTIONS, LABELS),
@@ -43,7 +46,6 @@ INPUTS: Mapping[str, tuple[Topic, ...]] = {
     "alerter": (ALERTS,),
     "registry": (REGISTRY_COMMANDS,),
 }
-PATIENCE_SECONDS = 120.0
 
 
 @dataclass(slots=True)
@@ -69,7 +71,8 @@ class Installation:
     @property
     def process_environment(self) -> dict[str, str]:
         """For a process that belongs to this installation."""
-        return {**os.environ, **self.environment}
+        others = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLINE_")}
+        return {**others, **self.environment}
 
     def apply(self, model: Model, *, shift: float = 0.0) -> None:
         """Apply a specification with a reference of 2,000 rows; `shift` makes the traffic drift."""
@@ -77,7 +80,7 @@ class Installation:
 
     def start(self, role: str, name: str, **environment: str) -> None:
         """Start one service process under a stable name."""
-        with (self.folder / f"{name}.log").open("ab") as log:
+        with self._log(name).open("ab") as log:
             self._began[name] = log.tell()
             self.running[name] = subprocess.Popen(
                 [sys.executable, "-m", "driftline", "run", role],
@@ -98,26 +101,45 @@ class Installation:
         process.kill()
         process.wait()
 
-    def stop(self, name: str) -> float:
-        """SIGTERM; how many seconds it took. The exit code must be 0."""
-        process, began = self.running.pop(name), monotonic()
+    def stop(self, name: str) -> None:
+        """SIGTERM. The exit code must be 0."""
+        process = self.running.pop(name)
         process.terminate()
-        code = process.wait(30)
+        code = process.wait(PATIENCE_SECONDS)
         assert code == 0, f"{name} ended with {code}: {self.log(name)}"
-        return monotonic() - began
 
     def log(self, name: str) -> str:
-        """What a process has logged."""
-        return (self.folder / f"{name}.log").read_text()
+        """What all processes of this name have logged."""
+        return self._log(name).read_text()
+
+    def said(self, name: str, event: str) -> dict[str, Any] | None:
+        """The first line of this event that the process has logged; None: it has not yet."""
+        log = self._log(name).read_bytes()[self._began[name] :]
+        for line in log.splitlines(keepends=True):
+            if line.startswith(b"{") and line.endswith(b"}\n"):
+                found: dict[str, Any] = orjson.loads(line)
+                if found["event"] == event:
+                    return found
+        return None
+
+    def wait_until_said(self, name: str, event: str) -> dict[str, Any]:
+        """The line, once it is there."""
+
+        def said() -> dict[str, Any] | None:
+            ended = self.running[name].poll() is not None
+            found = self.said(name, event)
+            assert found or not ended, f"{name} ended: {self.log(name)}"
+            return found
+
+        return until(said, lambda: f"{name} does not say {event}: {self.log(name)}")
 
     def wait_until_ready(self, *names: str) -> None:
         """Until each of these processes says that it is."""
-        give_up = monotonic() + PATIENCE_SECONDS
         for name in names:
-            while '"event": "ready"' not in (log := self.log(name)[self._began[name] :]):
-                assert self.running[name].poll() is None, f"{name} ended: {log}"
-                assert monotonic() < give_up, f"{name} is not ready: {log}"
-                sleep(0.1)
+            self.wait_until_said(name, "ready")
+
+    def _log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
 
     def lag(self, role: str) -> int:
         """Records of the role's inputs that are not committed yet."""
@@ -152,7 +174,7 @@ class Installation:
                     return question(admin)
                 finally:
                     admin.close()
-            except KafkaError:
+            except AdminError:
                 assert monotonic() < give_up, "the broker does not answer"
                 sleep(0.5)
 
@@ -168,12 +190,9 @@ class Installation:
                     found[topic, partition] = offset
         return found
 
-    def wait_for_lag(self, role: str, *, below: int = 1, above: int = -1) -> None:
-        """Until the role's lag is in range."""
-        give_up = monotonic() + PATIENCE_SECONDS
-        while not above < (lag := self.lag(role)) < below:
-            assert monotonic() < give_up, f"{role} still lags by {lag}"
-            sleep(0.2)
+    def wait_for_lag(self, role: str) -> None:
+        """Until the role has no lag."""
+        until(lambda: self.lag(role) == 0, lambda: f"{role} still lags by {self.lag(role)}")
 
     def read(self, topic: Topic) -> list[dict[str, object]]:
         """Every record of a topic that is JSON."""
@@ -187,13 +206,16 @@ class Installation:
         )
         name = topic.full_name(self.prefix)
         consumer.assign([Place(name, p, 0) for p in range(topic.partitions)])
-        records, ended = [], 0
-        while ended < topic.partitions:
+        records: list[dict[str, object]] = []
+        ended: set[int | None] = set()  # a partition ends again when a record follows
+        give_up = monotonic() + PATIENCE_SECONDS
+        while len(ended) < topic.partitions:
+            assert monotonic() < give_up, f"{name} has no end"
             for message in consumer.consume(1_000, 0.2):
-                if message.error() is None:
+                if (error := message.error()) is None:
                     records.append(orjson.loads(message.value() or b"null"))
-                else:
-                    ended += 1
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    ended.add(message.partition())
         consumer.close()
         return records
 
@@ -218,11 +240,34 @@ def installation(
         **{f"DRIFTLINE_{name.upper()}": value for name, value in settings.items()},
     }
     made = Installation(servers, prefix, folder, environment)
-    init_topics(made.settings, "test")
+    until(lambda: is_set_up(made.settings), "the broker does not show all topics")
     try:
         yield made
     finally:
         made.close()
+        remove_topics(servers, prefix)
+
+
+def is_set_up(settings: Settings) -> bool:
+    """Create topics as far as they are missing; False if the broker is too busy to show them."""
+    try:
+        init_topics(settings, "test")
+    except DriftlineError:
+        return False
+    return True
+
+
+def remove_topics(servers: LocalServers, prefix: str) -> None:
+    """Those of a prefix: a killed broker that had those of all tests would come back too slowly."""
+    admin = AdminClient({"bootstrap.servers": servers.brokers, "log_level": 0})
+    topics = admin.list_topics(timeout=PATIENCE_SECONDS).topics
+    if ours := [name for name in topics if name.startswith(prefix)]:
+        for removed in admin.delete_topics(ours).values():
+            try:
+                removed.result(PATIENCE_SECONDS)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # gone already
+                    raise
 
 
 def apply_model(made: Installation, model: Model, shift: float) -> None:

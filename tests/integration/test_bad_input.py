@@ -11,10 +11,11 @@ from driftline.sdk import Driftline
 from driftline.servers import LocalServers
 from driftline_schemas.topics import DEAD_LETTERS, JOURNAL
 from tests.integration.installation import Installation, installation
-from tests.verifier.compare import verify
+from tests.integration.verifying import report
 from tests.verifier.poison import bad_features, long_integer, poison
 from tests.verifier.sending import send
 from tests.verifier.traffic import Model, Traffic
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.integration
 
@@ -40,11 +41,7 @@ def test_every_bad_record_is_one_dead_letter_with_its_reason(made: Installation)
     good = list(Traffic(3, 500, (MODEL,), partitions=16, start=now))
     events = [*good, *(each.event for each in bad), *odd]
     send(made.servers.brokers, made.prefix, events)
-    made.wait_for_lag("joiner")
-    sleep(6)  # the last counts are sent within a pane
-    found = verify(made.servers.brokers, made.prefix, horizon_ms=600_000,
-                   repeat_window_ms=3_600_000, pane_seconds=5)  # fmt: skip
-    assert found.exact, str(found)
+    assert report(made, 600).exact
     letters = made.read(DEAD_LETTERS)
     assert len({(each["topic"], each["partition"], each["offset"]) for each in letters}) >= len(bad)
     assert all(each["sentence"] for each in letters)
@@ -74,7 +71,7 @@ def test_what_is_too_large_is_dropped_by_the_sdk_and_counted(made: Installation)
         assert app.log_prediction(
             model="alpha", model_version="v1", features={"text": "x"}, prediction="sky"
         )
-        assert app.flush(10) == 0
+        assert app.flush(PATIENCE_SECONDS) == 0
         statistics = app.statistics()
     assert statistics.dropped == {"too_large": 1}
     assert statistics.sent == 1

@@ -16,7 +16,9 @@ from driftline.sdk import Driftline
 from driftline.servers import LocalServers
 from driftline_schemas.journal import JOURNAL_RECORD
 from driftline_schemas.partitioner import partition_of
+from driftline_schemas.registry import Fact
 from driftline_schemas.topics import ALERTS, JOURNAL, LABELS, PREDICTIONS, Topic
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = pytest.mark.integration
 
@@ -67,16 +69,21 @@ def _read(brokers: str, topic: str, partitions: int) -> Iterator[Message]:
          "isolation.level": "read_committed"}
     )  # fmt: skip
     consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for p in range(partitions)])
-    unread = partitions
+    unread = set(range(partitions))
     while unread:
-        if (message := consumer.poll(1.0)) is None:
-            continue
+        (message,) = until(lambda: consumer.consume(1, 1.0), f"{topic} has no end")
         if (error := message.error()) is None:
             yield message
-        else:
-            assert error.name() == "_PARTITION_EOF"
-            unread -= 1
+        elif error.name() == "_PARTITION_EOF":  # others tell of a broker that has just come back
+            unread.discard(message.partition() or 0)
     consumer.close()
+
+
+def facts_of(servers: LocalServers, prefix: str, count: int) -> list[Fact] | None:
+    """So many facts; None while there are fewer. (A commit is answered before its mark is in the
+    log, and until then a reader does not see it.)"""
+    facts = read_registry(servers.brokers, prefix)
+    return facts if len(facts) >= count else None
 
 
 def test_topics_are_created_once_and_other_settings_are_refused(
@@ -86,7 +93,7 @@ def test_topics_are_created_once_and_other_settings_are_refused(
     assert len(command("topics", "init")["created"]) == 14
     assert command("topics", "init") == {"prefix": prefix, "created": [], "installed": False}
     assert command("topics", "check")["faults"] == []
-    (fact,) = read_registry(servers.brokers, prefix)
+    (fact,) = until(lambda: facts_of(servers, prefix, 1), "the fact is lost")
     assert fact.body["partitions"]["labels"] == 16
     assert len(fact.body["topic_ids"]) == 14
     monkeypatch.setenv("DRIFTLINE_LABEL_HORIZON", "30d")
@@ -110,7 +117,7 @@ def test_a_spec_is_applied_once_and_changed_only_with_consent(
     assert "--yes" in command("apply", spec, code=1)["error"]
     second = command("apply", spec, "--yes")
     assert (second["seq"], second["changes"]) == (2, ["+ alarm_budget: 0.01"])
-    facts = read_registry(servers.brokers, prefix)
+    facts = until(lambda: facts_of(servers, prefix, 3), "a fact is lost")
     assert [fact.action for fact in facts] == ["installation", "apply_spec", "apply_spec"]
 
     records = read_all(servers.brokers, JOURNAL, prefix)
@@ -132,7 +139,7 @@ def test_a_writer_of_the_registry_is_fenced_by_a_later_one(
         assert late.append([draft])[0].seq == 1
         with pytest.raises(RegistryError, match="at the same time"):
             early.append([draft])
-    assert len(read_registry(servers.brokers, prefix)) == 2
+    assert len(until(lambda: facts_of(servers, prefix, 2), "the fact is lost")) == 2
 
 
 def test_replayed_rows_lie_where_the_joiner_expects_them(
@@ -174,7 +181,7 @@ def _produce(brokers: str, topic: str, values: Sequence[bytes]) -> None:
     producer = Producer({"bootstrap.servers": brokers})
     for value in values:
         producer.produce(topic, value, key="churn")
-    assert producer.flush(10) == 0
+    assert producer.flush(PATIENCE_SECONDS) == 0
 
 
 def test_events_of_an_outage_arrive_in_order_when_the_broker_returns(

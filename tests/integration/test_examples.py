@@ -14,7 +14,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
 from sqlite3 import Connection, connect
-from time import monotonic, sleep
 from typing import Any, cast
 from urllib.request import urlopen
 
@@ -29,9 +28,10 @@ from driftline_schemas.topics import ALERTS, DEAD_LETTERS, JOURNAL
 from examples import label_job, subscriber
 from tests.integration.installation import Installation, installation
 from tests.integration.test_alerts_arrive import alert
+from tests.waiting import PATIENCE_SECONDS, until
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 90.0
+ENDED_SECONDS = 4 * PATIENCE_SECONDS  # for what takes half a minute
 
 pytestmark = pytest.mark.integration
 
@@ -52,7 +52,7 @@ class Reader:
         """A command that ends by itself."""
         done = subprocess.run(
             [*self._words(line), *more], cwd=self.folder, env=self._environment,
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=300, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=ENDED_SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}: {done.stderr.decode()}"
 
@@ -68,7 +68,7 @@ class Reader:
         """Send a signal; the exit code."""
         process = self.running.pop(line)
         process.send_signal(number)
-        return process.wait(30)
+        return process.wait(PATIENCE_SECONDS)
 
     def said(self, line: str) -> str:
         """What a command has printed so far."""
@@ -110,14 +110,6 @@ def reader(servers: LocalServers, prefix: str, tmp_path: Path) -> Iterator[Reade
         reader.close()
 
 
-def wait(holds: Callable[[], object], otherwise: Callable[[], str]) -> None:
-    """Until it holds; else fail with what there is to say."""
-    give_up = monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert monotonic() < give_up, otherwise()
-        sleep(0.2)
-
-
 APP = "uvicorn app:app --port 8000"
 JOB = "python label_job.py"
 SUBSCRIBER = "python subscriber.py"
@@ -133,7 +125,7 @@ def test_an_app_a_label_job_and_a_subscriber_are_one_story(reader: Reader) -> No
     for line in (APP, JOB, SUBSCRIBER):
         reader.start(line)
     made.wait_until_ready("j1", "m1")
-    wait(lambda: answers(reader.port), lambda: reader.said(APP))
+    until(lambda: answers(reader.port), lambda: reader.said(APP))
 
     reader.run("python traffic.py 0 600", "--rate", "200")
     reader.end(JOB, signal.SIGKILL)  # labels are left to send, or sent and not noted
@@ -142,7 +134,10 @@ def test_an_app_a_label_job_and_a_subscriber_are_one_story(reader: Reader) -> No
     hears(reader, r"OPEN   \w+ parcels error: accuracy fell")
     hears(reader, r"OPEN   \w+ parcels data: 1 of 3 .* weight_kg")
 
+    made.signal("m1", signal.SIGSTOP)  # so that no alert comes between its hook and the note of it
+    until(lambda: noted(reader) == newest(made), lambda: reader.said(SUBSCRIBER))
     reader.end(SUBSCRIBER, signal.SIGKILL)
+    made.signal("m1", signal.SIGCONT)
     reader.run("python traffic.py 1200 1800", "--rate", "200")
     reader.end(APP, signal.SIGTERM)  # with answers that its SDK has not sent yet
     assert "Application shutdown complete" in reader.said(APP)
@@ -150,15 +145,15 @@ def test_an_app_a_label_job_and_a_subscriber_are_one_story(reader: Reader) -> No
     hears(reader, r"CLOSE  \w+ parcels error: accuracy is back")
     hears(reader, r"CLOSE  \w+ parcels data: no feature differs")
 
-    wait(lambda: len(joined(made, "parcels")) >= 1_800, lambda: made.log("j1"))
+    until(lambda: len(joined(made, "parcels")) >= 1_800, lambda: made.log("j1"))
     pairs = joined(made, "parcels")
     assert len({pair["prediction_id"] for pair in pairs}) == len(pairs) == 1_800
     assert made.read(DEAD_LETTERS) == []
+    made.stop("m1")  # nothing more is published
+    published = sorted({revision(each) for each in made.read(ALERTS)})
+    until(lambda: len(handled(reader)) >= len(published), lambda: reader.said(SUBSCRIBER))
     assert reader.end(SUBSCRIBER, signal.SIGTERM) == 0
-    handled = (reader.folder / "alerts.jsonl").read_bytes().splitlines()
-    assert sorted(map(revision, map(orjson.loads, handled))) == sorted(
-        {revision(published) for published in made.read(ALERTS)}
-    )
+    assert sorted(handled(reader)) == published
 
 
 def answers(port: int) -> bool:
@@ -170,11 +165,28 @@ def answers(port: int) -> bool:
 
 
 def hears(reader: Reader, pattern: str) -> None:
-    wait(lambda: re.search(pattern, reader.said(SUBSCRIBER)), lambda: reader.said(SUBSCRIBER))
+    until(lambda: re.search(pattern, reader.said(SUBSCRIBER)), lambda: reader.said(SUBSCRIBER))
 
 
 def joined(made: Installation, model: str) -> list[dict[str, Any]]:
     return [r for r in made.read(JOURNAL) if r["kind"] == "joined" and r["model"] == model]
+
+
+def newest(made: Installation) -> dict[str, int]:
+    """The last revision of each alert."""
+    return dict(sorted(map(revision, made.read(ALERTS))))
+
+
+def noted(reader: Reader) -> dict[str, int]:
+    """The same, as far as the subscriber has noted that it was handled."""
+    with closing(connect(reader.folder / "incidents.db")) as database:
+        return dict(database.execute("SELECT alert_id, revision FROM incidents"))
+
+
+def handled(reader: Reader) -> list[tuple[str, int]]:
+    """The revisions that the subscriber's hook was given."""
+    lines = (reader.folder / "alerts.jsonl").read_bytes().splitlines(keepends=True)
+    return [revision(orjson.loads(line)) for line in lines if line.endswith(b"\n")]
 
 
 def revision(alert: Mapping[str, Any]) -> tuple[str, int]:
@@ -317,7 +329,7 @@ def meet(made: Installation, prediction_ids: set[str]) -> None:
     def missing() -> set[str]:
         return prediction_ids - {pair["prediction_id"] for pair in joined(made, "credit")}
 
-    wait(lambda: not missing() or made.read(DEAD_LETTERS), lambda: f"not joined: {missing()}")
+    until(lambda: not missing() or made.read(DEAD_LETTERS), lambda: f"not joined: {missing()}")
     assert made.read(DEAD_LETTERS) == []
     assert made.running["j1"].poll() is None
 
@@ -326,7 +338,11 @@ def test_the_python_snippet_is_joined(joining: Installation) -> None:
     where = f'"{joining.servers.brokers}", "{joining.prefix}"'
     program = snippet("python").replace('"broker:9092"', where) + "print(prediction_id)\n"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, timeout=60, check=True, text=True
+        [sys.executable, "-c", program],
+        capture_output=True,
+        timeout=ENDED_SECONDS,
+        check=True,
+        text=True,
     )
     meet(joining, {done.stdout.strip()})
 
@@ -345,7 +361,9 @@ def go(folder: Path) -> list[str]:
     fetched = subprocess.run(["go", "mod", "download"], cwd=folder, capture_output=True, text=True)
     if fetched.returncode != 0:
         pytest.skip(f"Go modules cannot be fetched: {fetched.stderr.strip()}")
-    subprocess.run(["go", "build", "-o", "emit", "."], cwd=folder, check=True, timeout=300)
+    subprocess.run(
+        ["go", "build", "-o", "emit", "."], cwd=folder, check=True, timeout=ENDED_SECONDS
+    )
     return [str(folder / "emit")]
 
 
@@ -364,7 +382,7 @@ def test_the_programs_in_other_languages_are_joined(
     (folder / source).write_text(program.replace('"driftline.', f'"{joining.prefix}.'))
     ids = [f"{language}-{number}" for number in range(40)]  # of many lengths and partitions
     run = [*command(folder), joining.servers.brokers, *ids]
-    done = subprocess.run(run, capture_output=True, timeout=120, text=True)
+    done = subprocess.run(run, capture_output=True, timeout=ENDED_SECONDS, text=True)
     assert done.returncode == 0, done.stderr
     meet(joining, set(ids))
 

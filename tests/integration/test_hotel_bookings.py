@@ -1,6 +1,7 @@
 """Bookings that a model judged, replayed into their own months with labels from a second file.
 
-What the topics say of each month and of the floor is what the files say, figured again here.
+What the topics say of each month is what the files say, and what they say of the floor follows from
+the journal's order of what the files say; both are figured again here.
 """
 
 import csv
@@ -11,8 +12,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 import pytest
@@ -24,12 +24,13 @@ from driftline_schemas.fields import parse_time
 from driftline_schemas.topics import ALERTS, JOURNAL, VERDICTS
 from tests.integration.installation import Installation, installation
 from tests.verifier.reading import read_topic
+from tests.waiting import PATIENCE_SECONDS, until
 
 DATA = Path(__file__).parents[3] / "shared/data/hotel_bookings"
 PREDICTED, LABELS = DATA / "production.csv.gz", DATA / "production_labels.csv.gz"
 KNOWN_BEFORE = "2017-02-15"  # labels of later bookings are not there yet
 FLOOR, OVER_LABELS = 0.75, 800
-NEAR = 100  # labels: the journal's order is nearly the file's, as they come in 16 partitions
+REPLAYED_SECONDS = 4 * PATIENCE_SECONDS  # a quarter of a minute where nothing else runs
 SPEC = f"""\
 model: hotel
 task: binary
@@ -144,21 +145,23 @@ def told_months(made: Installation) -> dict[str, tuple[int, float, float]]:
     }
 
 
-def wait_for_months(
-    made: Installation, wanted: dict[str, tuple[int, float, float]]
-) -> dict[str, tuple[int, float, float]]:
-    """What is told once it holds every booking, or in the end."""
-    give_up = monotonic() + 60
-    while (told := told_months(made)) != wanted and monotonic() < give_up:
-        sleep(1)
-    return told
+class Labelled(NamedTuple):
+    """A joined record: its booking's row of the file, its append time, and whether it was right."""
+
+    row: int
+    at: int
+    is_right: bool
 
 
-def labels_in_order(made: Installation) -> list[tuple[int, bool]]:
-    """Of each joined booking, in the order of the journal: its append time, and who was right."""
+def labels_in_order(made: Installation) -> list[Labelled]:
+    """Those of the joined bookings, in the order of the journal."""
     journal = read_topic(made.servers.brokers, JOURNAL.full_name(made.prefix))
     records = [(record.timestamp, orjson.loads(record.value or b"{}")) for record in journal]
-    return [(at, r["prediction"] == r["label"]) for at, r in records if r["kind"] == "joined"]
+    return [
+        Labelled(int(r["prediction_id"].rpartition("-")[2]), at, r["prediction"] == r["label"])
+        for at, r in records
+        if r["kind"] == "joined"
+    ]
 
 
 def told_crossings(made: Installation) -> list[tuple[str, int, float]]:
@@ -172,7 +175,8 @@ def replay(made: Installation, spec: Path, labels: Path) -> dict[str, Any]:
         [sys.executable, "-m", "driftline", "replay", str(PREDICTED), "--spec", str(spec),
          "--predicted-at", "timestamp", "--labels", str(labels), "--label-key", "Index",
          "--label-delay", "300rows", "--speed", "1500", "--json"],
-        env=made.process_environment, check=True, timeout=120, stdout=subprocess.PIPE,
+        env=made.process_environment, check=True, timeout=REPLAYED_SECONDS,
+        stdout=subprocess.PIPE,
     )  # fmt: skip
     totals: dict[str, Any] = orjson.loads(done.stdout)
     return totals
@@ -196,16 +200,16 @@ def test_each_month_and_the_floor_are_told_as_the_files_have_them(
         totals = replay(made, spec, truth)
         assert (totals["rows"], totals["labels"]) == (len(rows), len(labels))
         made.wait_for_lag("joiner")
-        assert wait_for_months(made, by_month(rows)) == by_month(rows)
+        until(lambda: told_months(made) == by_month(rows), lambda: str(told_months(made)), pause=1)
 
         made.wait_for_lag("monitor")
         in_journal = labels_in_order(made)
-        wanted_crossings = crossings([is_right for _, is_right in in_journal])
-        assert told_crossings(made) == [
-            (c.status, in_journal[c.at][0], c.accuracy) for c in wanted_crossings
+        assert sorted((each.row, each.is_right) for each in in_journal) == [
+            (number, row.is_right) for number, row in enumerate(rows) if row.is_right is not None
         ]
-        in_file = crossings([row.is_right for row in rows if row.is_right is not None])
-        assert [c.status for c in in_file] == ["firing", "resolved", "firing"]
-        assert [c.status for c in wanted_crossings] == [c.status for c in in_file]
-        for told, recorded in zip(wanted_crossings, in_file, strict=True):
-            assert abs(told.at - recorded.at) <= NEAR
+        # Not the file's order: labels come in 16 partitions, on a busy machine a second apart.
+        wanted_crossings = crossings([each.is_right for each in in_journal])
+        assert wanted_crossings
+        assert told_crossings(made) == [
+            (c.status, in_journal[c.at].at, c.accuracy) for c in wanted_crossings
+        ]

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from time import monotonic, sleep
+from time import sleep
 from typing import Any
 
 import orjson
 import pytest
 import redis
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
 
 from driftline.core.learning.fold import LearningFold
 from driftline.core.learning.outcomes import GateDecided, Outcome, VersionMade
@@ -30,13 +30,14 @@ from driftline_schemas.topics import JOURNAL, LABELS, LEARNING_METRICS, PREDICTI
 from tests.integration.installation import Installation, installation
 from tests.unit.core.learning.examples import made as part
 from tests.unit.core.learning.examples import scaled, sgd
+from tests.verifier.reading import read_topic
+from tests.waiting import PATIENCE_SECONDS, until
 from tests.world.loop import Learner
 from tests.world.streams import csv_of
 
 pytestmark = pytest.mark.integration
 
 MODEL = "churn"
-PATIENCE = 90.0
 KNOWN = {"file": "known.csv", "label": "y"}
 NAMES = [f"f{i}" for i in range(4)]
 
@@ -97,7 +98,7 @@ class Production:
                 name = topic.full_name(self.made.prefix)
                 self.producer.produce(name, orjson.dumps(body), key=id_)
             self.producer.poll(0.005)
-        self.producer.flush(10)
+        assert self.producer.flush(PATIENCE_SECONDS) == 0
 
 
 @pytest.fixture
@@ -117,13 +118,6 @@ def accepted(made: Installation, action: str) -> list[Fact]:
 
 def promoted(made: Installation) -> list[Fact]:
     return [f for f in accepted(made, "gate_evaluated") if f.body["verdict"] == "promote"]
-
-
-def until(done: Any, what: str) -> None:
-    give_up = monotonic() + PATIENCE
-    while not done():
-        assert monotonic() < give_up, what
-        sleep(0.2)
 
 
 def apply(made: Installation, wire: dict[str, Any], name: str = "spec") -> None:
@@ -150,38 +144,30 @@ def begin(made: Installation) -> Production:
     for role in ("registry", "joiner", "learner"):
         made.start(role, role)
     apply(made, spec())
-    until(lambda: serving(made), f"nothing serves: {made.log('learner')[-2000:]}")
+    until(lambda: serving(made), lambda: f"nothing serves: {made.log('learner')[-2000:]}")
     production = Production(made)
     production.serving = serving(made) or ""
     return production
 
 
 def settle(made: Installation) -> None:
-    """Until all is joined, learned and decided, and saved."""
-    for role in ("joiner", "learner", "registry", "learner", "registry"):
-        made.wait_for_lag(role)
+    """Until all is joined, learned and decided, and saved: nothing that one role wrote last is
+    news to another. (A fact makes a control record, that may make a version, that makes a fact.)"""
+    seen, found = -1, 0
+    while seen != found:
+        for role in ("joiner", "learner", "registry", "learner", "registry"):
+            made.wait_for_lag(role)
+        seen, found = found, len(facts_of(made))
 
 
 def journal(made: Installation) -> list[MemoryRecord]:
     """The model's partition."""
-    consumer = Consumer(
-        {"bootstrap.servers": made.servers.brokers, "group.id": "reader",
-         "enable.partition.eof": True, "auto.offset.reset": "earliest"}
-    )  # fmt: skip
     partition = partition_of(MODEL, JOURNAL.partitions)
-    consumer.assign([TopicPartition(JOURNAL.full_name(made.prefix), partition, 0)])
-    records: list[MemoryRecord] = []
-    while True:
-        message = consumer.poll(1.0)
-        if message is None:
-            continue
-        if message.error() is not None:
-            break
-        records.append(
-            MemoryRecord(message.offset() or 0, message.timestamp()[1], None, message.value())
-        )
-    consumer.close()
-    return records
+    return [
+        MemoryRecord(record.offset, record.timestamp, None, record.value)
+        for record in read_topic(made.servers.brokers, JOURNAL.full_name(made.prefix))
+        if record.partition == partition
+    ]
 
 
 def folded(made: Installation) -> list[Outcome]:

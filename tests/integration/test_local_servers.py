@@ -2,14 +2,12 @@
 
 import json
 import os
-import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,12 +28,12 @@ from driftline.servers import (
 from driftline.servers.configuration import Layout
 from driftline.servers.ports import free_ports, taken
 from driftline.servers.state import living
+from tests.waiting import PATIENCE_SECONDS, until
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc"),
 ]
-PATIENCE_S = 60.0
 HOLDER = """
 import signal
 from driftline.servers import local_servers
@@ -63,15 +61,6 @@ def servers() -> Iterator[LocalServers]:
     """With a listener behind a proxy's port, so that one pair serves all tests that look at it."""
     with local_servers(proxy_port=free_ports(1)[0]) as running:
         yield running
-
-
-def _eventually(holds: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + PATIENCE_S
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        select.select([], [], [], 0.02)
-    return True
 
 
 def _processes(mention: Path) -> list[str]:
@@ -110,23 +99,27 @@ def _nothing_left(found: Status) -> bool:
 
 def _redis(servers: LocalServers, command: str) -> str:
     port = int(servers.redis_url.rpartition(":")[2].partition("/")[0])
-    with socket.create_connection(("127.0.0.1", port), 5.0) as connection:
-        connection.sendall(command.encode() + b"\r\n")
-        return connection.recv(4_096).decode()
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as connection:
+        connection.sendall(command.encode() + b"\r\nQUIT\r\n")
+        with connection.makefile("rb") as answer:
+            return answer.read().decode().removesuffix("+OK\r\n")
 
 
 def _publish(servers: LocalServers, topic: str, value: bytes) -> None:
     producer = Producer({"bootstrap.servers": servers.brokers, "acks": "all"})
     producer.produce(topic, value, partition=0)
-    assert producer.flush(PATIENCE_S) == 0
+    assert producer.flush(PATIENCE_SECONDS) == 0
 
 
 def _first(servers: LocalServers, topic: str) -> bytes | None:
     consumer = Consumer({"bootstrap.servers": servers.brokers, "group.id": "reader"})
     consumer.assign([TopicPartition(topic, 0, 0)])
     try:
-        message = consumer.poll(PATIENCE_S)
-        return None if message is None or message.error() else message.value()
+        return until(
+            # Errors tell of a broker that has just come back.
+            lambda: [m.value() for m in consumer.consume(1, 1.0) if m.error() is None],
+            f"nothing is in {topic}",
+        )[0]
     finally:
         consumer.close()
 
@@ -157,28 +150,31 @@ def test_nothing_is_left_when_the_parent_is(
     assert found.directory.parent == temporary
     assert len(_processes(found.directory)) == 2
     holder.send_signal(number)
-    holder.wait(PATIENCE_S)
-    assert _eventually(lambda: _nothing_left(found))
+    holder.wait(PATIENCE_SECONDS)
+    until(lambda: _nothing_left(found), "something is left")
     assert list(temporary.iterdir()) == []
 
 
 def test_nothing_is_left_when_the_parent_is_killed_while_kafka_starts(
     holder: subprocess.Popen[str], temporary: Path
 ) -> None:
-    assert _eventually(lambda: bool(_processes(temporary)))
+    until(lambda: _processes(temporary), "nothing starts", pause=0.01)
     holder.kill()
-    holder.wait(PATIENCE_S)
-    assert _eventually(lambda: not _processes(temporary) and list(temporary.iterdir()) == [])
+    holder.wait(PATIENCE_SECONDS)
+    until(
+        lambda: not _processes(temporary) and list(temporary.iterdir()) == [],
+        lambda: f"left: {_processes(temporary)}, {list(temporary.iterdir())}",
+    )
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(temporary: Path) -> None:
     with local_servers(temporary / "servers") as servers:
         found = _status(servers.directory)
         os.kill(found.supervisor_pid, signal.SIGKILL)
-        assert _eventually(lambda: not _processes(found.directory))
+        until(lambda: not _processes(found.directory), "servers are left")
         with pytest.raises(ServersError, match="No local servers run"):
             servers.kill_kafka()
-    assert _eventually(lambda: _nothing_left(found))
+    until(lambda: _nothing_left(found), "something is left")
 
 
 def test_a_port_that_is_taken_meanwhile_costs_a_second_try(
@@ -188,7 +184,7 @@ def test_a_port_that_is_taken_meanwhile_costs_a_second_try(
         stranger.bind(("127.0.0.1", 0))
         stranger.listen()
         clash = stranger.getsockname()[1]
-        offers = iter([(clash, *free_ports(3)), free_ports(4)])
+        offers = iter([(clash, *free_ports(3)), *(free_ports(4) for _ in range(4))])
         monkeypatch.setattr("driftline.servers.ports.free_ports", lambda _: next(offers))
         # As if the stranger had come between the look at the port and Kafka's start.
         monkeypatch.setattr("driftline.servers.ports.taken", lambda _: None)
@@ -199,7 +195,7 @@ def test_a_port_that_is_taken_meanwhile_costs_a_second_try(
 
 def test_a_killed_kafka_comes_back_with_its_records(servers: LocalServers) -> None:
     admin = AdminClient({"bootstrap.servers": servers.brokers})
-    admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(PATIENCE_S)
+    admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(PATIENCE_SECONDS)
     _publish(servers, "kept", b"before the kill")
     servers.kill_kafka()
     assert _status(servers.directory).kafka_pid is None
@@ -211,15 +207,15 @@ def test_a_killed_redis_comes_back_with_what_was_synced(servers: LocalServers) -
     assert _redis(servers, "SET kept 7") == "+OK\r\n"
     # WAITAOF is not in this Redis: a rewrite of the file ends with a sync.
     _redis(servers, "BGREWRITEAOF")
-    assert _eventually(
-        lambda: (
-            "aof_rewrite_in_progress:0" in _redis(servers, "INFO persistence")
-            and "aof_last_bgrewrite_status:ok" in _redis(servers, "INFO persistence")
-        )
-    )
+    until(lambda: _is_rewritten(_redis(servers, "INFO persistence")), "it is not rewritten")
     servers.kill_redis()
     servers.start_redis()
     assert _redis(servers, "GET kept") == "$1\r\n7\r\n"
+
+
+def _is_rewritten(persistence: str) -> bool:
+    ended = ("aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0", "aof_last_bgrewrite_status:ok")
+    return all(each in persistence for each in ended)
 
 
 def test_the_proxied_listener_sends_clients_to_the_proxy(servers: LocalServers) -> None:
@@ -235,7 +231,7 @@ def _advertised_port(port: int) -> int:
 
     Bytes, because a client would go on to the advertised port, where no proxy listens here.
     """
-    with socket.create_connection(("127.0.0.1", port), 5.0) as connection:
+    with socket.create_connection(("127.0.0.1", port), PATIENCE_SECONDS) as connection:
         connection.sendall(struct.pack(">ihhihi", 14, 3, 1, 7, -1, 0))
         answer = connection.makefile("rb")
         answer.read(16)  # size, correlation, number of brokers, id of the first
@@ -277,7 +273,7 @@ def test_servers_that_are_up_outlive_the_command_and_keep_data_when_told(tmp_pat
 
 def _command(call: str) -> None:
     program = f"from pathlib import Path\nfrom driftline.servers import *\n{call}"
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=4 * PATIENCE_SECONDS)
 
 
 def test_nothing_on_the_path_is_needed(temporary: Path) -> None:
@@ -294,8 +290,9 @@ def test_nothing_on_the_path_is_needed(temporary: Path) -> None:
         "DRIFTLINE_MAVEN_URL": "http://127.0.0.1:9",  # nor the network: the cache is full by now
     }
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, timeout=120
-    )
+        [sys.executable, "-c", program], env=environment, capture_output=True,
+        timeout=4 * PATIENCE_SECONDS,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     assert json.loads(done.stdout).startswith("127.0.0.1:")
     assert list(temporary.iterdir()) == []
@@ -314,6 +311,6 @@ def test_the_servers_end_although_a_fork_of_the_parent_lives_on(
     ) as parent:
         found = _status(_directory(parent))
         os.kill(parent.pid, signal.SIGKILL)
-        assert _eventually(lambda: _nothing_left(found))
+        until(lambda: _nothing_left(found), "something is left")
         os.killpg(parent.pid, signal.SIGKILL)
     assert living(Layout(found.directory)) is None

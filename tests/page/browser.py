@@ -1,6 +1,7 @@
 """A headless Chromium, driven by its own protocol: no driver and no package is needed for it."""
 
 import asyncio
+import os
 import shutil
 from base64 import b64decode
 from collections.abc import AsyncIterator
@@ -13,13 +14,15 @@ from typing import Any, Final
 
 import aiohttp
 
+from tests.waiting import PATIENCE_SECONDS, eventually
+
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS: Final = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--remote-debugging-port=0",
+    "--hide-scrollbars", "--remote-debugging-port=0", "--disable-dev-shm-usage",
 )  # fmt: skip
-SECONDS: Final = 30.0
+SECONDS: Final = PATIENCE_SECONDS
 TALLEST: Final = 6_000  # pixels of a picture
 BOX: Final = """(() => {
     const box = document.querySelector('SELECTOR').getBoundingClientRect();
@@ -40,7 +43,7 @@ class Tab:
     complaints: list[str] = field(default_factory=list)
     _count: int = 0
     _waiting: dict[int, asyncio.Future[dict[str, Any]]] = field(default_factory=dict)
-    _loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    _loaded: set[str] = field(default_factory=set)  # ids of pages
 
     async def call(self, method: str, **given: Any) -> dict[str, Any]:
         """One call of the protocol."""
@@ -62,8 +65,8 @@ class Tab:
                 self._heard(said["method"], said["params"])
 
     def _heard(self, method: str, given: dict[str, Any]) -> None:
-        if method == "Page.loadEventFired":
-            self._loaded.set()
+        if method == "Page.lifecycleEvent" and given["name"] == "load":
+            self._loaded.add(given["loaderId"])
         elif method == "Log.entryAdded" and given["entry"]["level"] == "error":
             self.complaints.append(f"{given['entry']['text']} ({given['entry'].get('url')})")
         elif method == "Runtime.exceptionThrown":
@@ -80,15 +83,14 @@ class Tab:
 
     async def open(self, url: str) -> None:
         """Until all of it is loaded."""
-        self._loaded.clear()
-        await self.call("Page.navigate", url=url)
-        await asyncio.wait_for(self._loaded.wait(), SECONDS)
+        loader = (await self.call("Page.navigate", url=url))["loaderId"]
+        await eventually(lambda: loader in self._loaded)
 
     async def submit(self, selector: str) -> None:
         """Send a form as by its button, until the next page is loaded."""
-        self._loaded.clear()
+        before = set(self._loaded)
         await self.evaluate(f"document.querySelector('{selector}').requestSubmit()")
-        await asyncio.wait_for(self._loaded.wait(), SECONDS)
+        await eventually(lambda: self._loaded - before)
 
     async def evaluate(self, script: str) -> Any:
         """The value of an expression."""
@@ -128,6 +130,7 @@ async def browser(program: str) -> AsyncIterator[Tab]:
         process = await asyncio.create_subprocess_exec(
             program, *FLAGS, f"--user-data-dir={profile}", "about:blank",
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
+            env={**os.environ, "TMPDIR": profile},
         )  # fmt: skip
         try:
             port = await asyncio.to_thread(_port, Path(profile) / "DevToolsActivePort")
@@ -141,7 +144,7 @@ async def browser(program: str) -> AsyncIterator[Tab]:
 def _port(file: Path) -> int:
     """Where the browser listens; it writes that down once it does."""
     give_up = monotonic() + SECONDS
-    while not file.exists() or not (lines := file.read_text().split()):
+    while not file.exists() or len(lines := file.read_text().split()) < 2:
         if monotonic() > give_up:
             raise TimeoutError("the browser does not start")
         sleep(0.05)
@@ -159,6 +162,7 @@ async def _tab(port: int) -> AsyncIterator[Tab]:
             listening = asyncio.create_task(tab.listen())
             for domain in ("Page", "Runtime", "Log"):
                 await tab.call(f"{domain}.enable")
+            await tab.call("Page.setLifecycleEventsEnabled", enabled=True)
             yield tab
             listening.cancel()
             with suppress(asyncio.CancelledError):

@@ -1,6 +1,5 @@
 """Alerts, a scripted receiver and an alerter in memory, for the tests of this folder."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -62,12 +61,6 @@ def an_alert(**changes: Any) -> Alert:
         "replay": "driftline replay --model segments --from 1790",
     }
     return Alert.model_validate({**known, **changes})
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let other tasks run until it holds."""
-    while not condition():  # noqa: ASYNC110 - the twins have no events
-        await asyncio.sleep(0)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import socket
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,8 +30,8 @@ from tests.unit.alerter.samples import (
     WEBHOOK_SECRET,
     Rig,
     an_alert,
-    until,
 )
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 
 @dataclass
@@ -106,13 +107,13 @@ async def test_the_loop_delivers_over_http_after_a_refusal() -> None:
         await rig.start()
         loops = [asyncio.create_task(deliver(c, Owns())) for c in rig.alerter.couriers]
         rig.publish(an_alert())
-        assert await asyncio.to_thread(receiver.wait_for, 3, 10)
+        assert await asyncio.to_thread(receiver.wait_for, 3, PATIENCE_SECONDS)
         outbox = rig.courier("slack").outbox
-        await until(lambda: outbox.next_moment({5}) == NOW + 1_000)  # it has heard the refusal
+        await eventually(lambda: outbox.next_moment({5}) == NOW + 1_000)  # it has heard the refusal
         rig.clock.advance(1_000)
-        assert await asyncio.to_thread(receiver.wait_for, 4, 10)
+        assert await asyncio.to_thread(receiver.wait_for, 4, PATIENCE_SECONDS)
         rig.publish(an_alert(status="resolved", revision=2))
-        assert await asyncio.to_thread(receiver.wait_for, 7, 10)
+        assert await asyncio.to_thread(receiver.wait_for, 7, PATIENCE_SECONDS)
         for loop in loops:
             loop.cancel()
         await asyncio.gather(*loops, return_exceptions=True)
@@ -160,11 +161,12 @@ async def test_an_answer_is_neither_asked_for_packed_nor_unpacked() -> None:
 
 
 async def test_nobody_listening_is_a_word_without_the_url() -> None:
-    with Receiver() as receiver:
-        url = receiver.url("slack")
-    async with transport.new_client(url) as client:
-        with pytest.raises(UnreachableError) as failed:
-            await post(client, Request(url, {}, b"{}"))
+    with socket.socket() as silent:  # the port is nobody else's meanwhile
+        silent.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        async with transport.new_client(url) as client:
+            with pytest.raises(UnreachableError) as failed:
+                await post(client, Request(url, {}, b"{}"))
     assert str(failed.value) == "ConnectError"
     assert failed.value.__cause__ is None
 

@@ -25,9 +25,9 @@ from tests.unit.alerter.samples import (
     an_alert,
     pagerduty_channel,
     slack_channel,
-    until,
     webhook_channel,
 )
+from tests.waiting import eventually
 
 KEY = "0123456789abcdef/slack"
 
@@ -112,7 +112,7 @@ async def test_a_hanging_channel_holds_back_no_other(rig: Rig) -> None:
     rig.scripts["slack"].answers = [hang]
     rig.publish(an_alert())
     hanging = asyncio.create_task(rig.deliver("slack"))
-    await until(lambda: bool(rig.scripts["slack"].bodies))
+    await eventually(lambda: rig.scripts["slack"].bodies)
     await rig.deliver("pagerduty")
     rig.publish(a_later("resolved", 2))
     await rig.deliver("pagerduty")
@@ -150,7 +150,7 @@ async def test_a_crash_before_the_notification_repeats_one_message_under_the_sam
     rig.publish(an_alert())
     rig.outputs.confirming = False
     stuck = asyncio.create_task(rig.deliver("pagerduty"))
-    await until(lambda: bool(rig.outputs.of(NOTIFICATIONS_TOPIC)))
+    await eventually(lambda: rig.outputs.of(NOTIFICATIONS_TOPIC))
     committed = rig.committed()
     stuck.cancel()
     await asyncio.gather(stuck, return_exceptions=True)
@@ -182,7 +182,7 @@ async def test_nothing_more_is_sent_until_the_notification_is_acknowledged(rig: 
     rig.publish(an_alert(), an_alert(alert_id="b" * 16))
     rig.outputs.confirming = False
     stuck = asyncio.create_task(rig.deliver("slack"))
-    await until(lambda: bool(rig.outputs.of(NOTIFICATIONS_TOPIC)))
+    await eventually(lambda: rig.outputs.of(NOTIFICATIONS_TOPIC))
     assert len(rig.scripts["slack"].bodies) == 1
     assert rig.committed() == 0
     rig.outputs.confirming = True
@@ -250,7 +250,7 @@ async def test_a_partition_that_comes_back_while_a_request_is_out_is_not_sent_tw
     rig.scripts["slack"].answers = [slow]
     rig.publish(an_alert())
     sending = asyncio.create_task(rig.deliver("slack"))
-    await until(lambda: bool(rig.scripts["slack"].bodies))
+    await eventually(lambda: rig.scripts["slack"].bodies)
     await rig.reopen(rig.committed())
     released.set()
     await sending
@@ -380,7 +380,7 @@ async def test_no_more_is_taken_while_a_channel_has_no_room(rig: Rig) -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     await rig.deliver()
-    await asyncio.wait_for(waiting, 5)
+    await eventually(waiting.done)
 
 
 async def test_an_alert_is_sent_only_while_its_partition_is_ours(rig: Rig) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from driftline.servers import ServersError, kafka_jars
 from driftline.servers.jars import locked_jars
+from tests.waiting import PATIENCE_SECONDS
 
 BODIES = {"one": b"the first jar", "two": b"the second jar" * 10_000}
 NOWHERE = "http://127.0.0.1:9"
@@ -151,7 +152,7 @@ def test_two_processes_at_once_fetch_every_jar_once(
     )
     command = [sys.executable, "-c", program, str(tmp_path / "cache"), str(lock)]
     both = [subprocess.Popen(command) for _ in range(2)]
-    assert [process.wait(60) for process in both] == [0, 0]
+    assert [process.wait(PATIENCE_SECONDS) for process in both] == [0, 0]
     assert len(mirror.asked) == len(BODIES)
 
 

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 
@@ -24,15 +25,15 @@ def test_free_ports_differ_and_stay_below_the_range_of_outgoing_connections() ->
 
 
 def test_a_taken_port_is_passed_over_for_the_next_candidate(listener: int) -> None:
-    free = free_ports(1)[0]
-    candidates = iter([listener, listener, free])
-    assert free_ports(1, lambda: next(candidates)) == (free,)
+    candidates = chain([listener, listener], free_ports(20))
+    (found,) = free_ports(1, lambda: next(candidates))
+    assert found != listener
 
 
 def test_the_same_candidate_is_not_given_twice() -> None:
-    first, second = free_ports(2)
-    candidates = iter([first, first, second])
-    assert free_ports(2, lambda: next(candidates)) == (first, second)
+    candidates = iter([port for port in free_ports(20) for _ in range(2)])
+    first, second = free_ports(2, lambda: next(candidates))
+    assert first != second
 
 
 def test_no_free_port_at_all_is_refused(listener: int) -> None:
@@ -41,6 +42,6 @@ def test_no_free_port_at_all_is_refused(listener: int) -> None:
 
 
 def test_the_port_somebody_listens_on_is_named(listener: int) -> None:
-    free = free_ports(1)[0]
-    assert taken([free, listener]) == listener
-    assert taken([free]) is None
+    ports = free_ports(20)  # somebody may be faster on one of them
+    assert any(taken([port, listener]) == listener for port in ports)
+    assert any(taken([port]) is None for port in ports)
