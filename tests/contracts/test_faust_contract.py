@@ -34,6 +34,7 @@ SOURCES: dict[str, tuple[Callable[..., Any], str]] = {
     "ThreadDelegateConsumer.seek_wait": (ThreadDelegateConsumer.seek_wait, "e9db5bbc4ceb2543"),
     "thread.getmany": (driver.AIOKafkaConsumerThread.getmany, "26fc5fc9f3b667e1"),
     "thread._fetch_records": (driver.AIOKafkaConsumerThread._fetch_records, "39a2c6c79fc1455a"),
+    "thread.on_start": (driver.AIOKafkaConsumerThread.on_start, "38b4e8bd1e10723a"),
     "thread._seek_wait": (driver.AIOKafkaConsumerThread._seek_wait, "9d221e816d940467"),
     "thread.highwater": (driver.AIOKafkaConsumerThread.highwater, "6f7dbe109ae6807f"),
     "thread._highwaters": (driver.AIOKafkaConsumerThread._highwaters, "a7f4f97d9f32aca2"),
@@ -53,6 +54,8 @@ SOURCES: dict[str, tuple[Callable[..., Any], str]] = {
         "cb7befef21c8f3f9",
     ),
     "aiokafka Fetcher.fetched_records": (Fetcher.fetched_records, "be4348896b9b66af"),
+    "aiokafka Fetcher._proc_fetch_request": (Fetcher._proc_fetch_request, "59bf948fff47eed5"),
+    "aiokafka Fetcher.close": (Fetcher.close, "1cd24bc1c442149e"),
     "aiokafka GroupCoordinator.request_rejoin": (
         GroupCoordinator.request_rejoin,
         "f70a261c91c38cb5",

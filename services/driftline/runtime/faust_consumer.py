@@ -1,7 +1,7 @@
 """Faust's consumer, reading batches instead of single messages, with a place to load and to save.
 
 Stock Faust spends thirty times as much per record and loses or repeats records on rebalances and
-handler errors. These four overrides touch private methods of faust-streaming 0.15.3 and aiokafka
+handler errors. What is overridden here are private methods of faust-streaming 0.15.3 and aiokafka
 0.14.0: both are pinned, and tests/contracts/test_faust_contract.py fails when they change.
 """
 
