@@ -1,6 +1,5 @@
 """An installation of its own for a test: topics, specifications and services as processes."""
 
-import csv
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -21,12 +21,12 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, OffsetSpec
 from kafka.errors import KafkaError as AdminError
 
-from driftline.cli.apply import apply_spec, make_bins
-from driftline.cli.spec_file import load_spec
 from driftline.cli.topics import init_topics
+from driftline.runtime.command_log import CommandLog, CommandNotSentError
 from driftline.runtime.errors import DriftlineError
 from driftline.runtime.settings import Settings, load
 from driftline.servers import LocalServers
+from driftline_schemas.registry import RegistryCommand
 from driftline_schemas.topics import (
     ALERTS,
     JOURNAL,
@@ -36,7 +36,6 @@ from driftline_schemas.topics import (
     Topic,
     consumer_group,
 )
-from tests.verifier.traffic import Model, reference_rows
 from tests.waiting import PATIENCE_SECONDS, until
 
 INPUTS: Mapping[str, tuple[Topic, ...]] = {
@@ -74,10 +73,6 @@ class Installation:
         others = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLINE_")}
         return {**others, **self.environment}
 
-    def apply(self, model: Model, *, shift: float = 0.0) -> None:
-        """Apply a specification with a reference of 2,000 rows; `shift` makes the traffic drift."""
-        apply_model(self, model, shift)
-
     def start(self, role: str, name: str, **environment: str) -> None:
         """Start one service process under a stable name."""
         with self._log(name).open("ab") as log:
@@ -90,6 +85,21 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def give(self, *commands: RegistryCommand) -> None:
+        """Append commands for the registry, one after the other; a broker that is too busy to take
+        one in time is given it again, which changes nothing if it had it."""
+        log = CommandLog(self.servers.brokers, self.prefix)
+
+        def is_taken(command: RegistryCommand) -> bool:
+            try:
+                log.append(command)
+            except CommandNotSentError:
+                return False
+            return True
+
+        for each in commands:
+            until(partial(is_taken, each), "no broker takes the command")
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to one process."""
@@ -268,31 +278,3 @@ def remove_topics(servers: LocalServers, prefix: str) -> None:
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:  # gone already
                     raise
-
-
-def apply_model(made: Installation, model: Model, shift: float) -> None:
-    """Write the reference, its numbers moved by `shift`, and the specification; apply them."""
-    kinds = model.kinds()
-    rows = reference_rows(model, seed=7, rows=2_000)
-    with (made.folder / f"{model.name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*kinds, "prediction", "label"])
-        writer.writeheader()
-        writer.writerows([{k: _cell(v, shift) for k, v in row.items()} for row in rows])
-    spec = made.folder / f"{model.name}.yaml"
-    features = "".join(f"  - {{name: {name}, kind: {kind}}}\n" for name, kind in kinds.items())
-    spec.write_text(
-        f"model: {model.name}\ntask: multiclass\nfeatures:\n{features}"
-        f"reference: {{file: {model.name}.csv, label: label, prediction: prediction}}\n"
-    )
-    wanted = load_spec(spec)
-    apply_spec(
-        made.settings, wanted, make_bins(spec, wanted), actor="test", reason="test", agreed=True
-    )
-
-
-def _cell(value: object, shift: float) -> object:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return value + shift
-    return "" if value is None else value

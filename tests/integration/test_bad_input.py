@@ -11,7 +11,7 @@ from driftline.sdk import Driftline
 from driftline.servers import LocalServers
 from driftline_schemas.topics import DEAD_LETTERS, JOURNAL
 from tests.integration.installation import Installation, installation
-from tests.integration.verifying import report
+from tests.integration.verifying import apply_model, report
 from tests.verifier.poison import bad_features, long_integer, poison
 from tests.verifier.sending import send
 from tests.verifier.traffic import Model, Traffic
@@ -26,7 +26,7 @@ MODEL = Model("alpha")
 def made(servers: LocalServers, prefix: str, tmp_path: Path) -> Iterator[Installation]:
     """An installation with a joiner and a monitor."""
     with installation(servers, prefix, tmp_path, label_horizon="600s") as made:
-        made.apply(MODEL)
+        apply_model(made, MODEL)
         sleep(3)  # the bins' lead
         made.start("joiner", "j1")
         made.start("monitor", "m1")

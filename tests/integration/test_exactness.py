@@ -18,7 +18,7 @@ from driftline.servers import LocalServers
 from driftline_schemas.fields import parse_time
 from driftline_schemas.topics import ALERTS, JOURNAL, VERDICTS, consumer_group
 from tests.integration.installation import Installation, installation
-from tests.integration.verifying import report
+from tests.integration.verifying import apply_model, report
 from tests.verifier.sending import send
 from tests.verifier.traffic import Event, Model, Traffic
 from tests.waiting import until
@@ -43,7 +43,7 @@ def traffic(pairs: int, seed: int = 1) -> list[Event]:
 def ready(made: Installation) -> None:
     """Bins are in force before the first prediction."""
     for model in MODELS:
-        made.apply(model)
+        apply_model(made, model)
     sleep(3)  # the bins' lead: the clock of the log must pass it
 
 
@@ -133,8 +133,8 @@ def test_the_number_of_monitors_changes_nothing(
     """State and group wiped, three monitors instead of one: the same ids, and no second page."""
     steady, drifting = MODELS
     with Receiver() as receiver, installation(servers, prefix, tmp_path) as made:
-        made.apply(steady)
-        made.apply(drifting, shift=3.0)
+        apply_model(made, steady)
+        apply_model(made, drifting, shift=3.0)
         sleep(3)  # the bins' lead
         made.start("joiner", "j1")
         made.start("monitor", "m1")

@@ -17,7 +17,6 @@ from driftline.core.learning.outcomes import GateDecided, Outcome, VersionMade
 from driftline.learner.app import policy_of
 from driftline.learner.state import upcoming_of
 from driftline.runtime.clock import SystemClock
-from driftline.runtime.command_log import CommandLog
 from driftline.runtime.memory import MemoryRecord
 from driftline.runtime.models.artifacts import ArtifactStore
 from driftline.runtime.registry_log import read_registry
@@ -127,7 +126,7 @@ def apply(made: Installation, wire: dict[str, Any], name: str = "spec") -> None:
         "spec_hash": content_hash(wire), "spec": wire,
         "files": {"known.csv": file.model_dump(mode="json")},
     }  # fmt: skip
-    CommandLog(made.servers.brokers, made.prefix).append(
+    made.give(
         RegistryCommand(
             command_id=name, action="apply_spec", actor="test", reason="test", body=body,
             not_after=32_503_680_000_000,
@@ -249,7 +248,7 @@ def test_kills_at_random_change_nothing(made: Installation) -> None:
 def retrain(made: Installation, name: str, source: Any, passes: int, **parts: Any) -> str:
     """Ask for it; the lineage that it becomes."""
     body = {"model": MODEL, "pipeline": "learning", "from": source, "passes": passes, **parts}
-    CommandLog(made.servers.brokers, made.prefix).append(
+    made.give(
         RegistryCommand(
             command_id=name, action="retrain", actor="test", reason="test", body=body,
             not_after=32_503_680_000_000,

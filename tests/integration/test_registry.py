@@ -18,7 +18,7 @@ from driftline.cli.app import app
 from driftline.core.registry.deciding import decide
 from driftline.core.registry.decision import Moment
 from driftline.core.registry.state import RegistryState
-from driftline.runtime.command_log import CommandLog, has_owner
+from driftline.runtime.command_log import has_owner
 from driftline.runtime.registry_log import RegistryWriter, read_records, read_registry
 from driftline.servers import LocalServers
 from driftline_schemas.registry import Fact, RegistryCommand
@@ -46,12 +46,6 @@ def facts_of(made: Installation) -> list[Fact]:
     return read_registry(made.servers.brokers, made.prefix)
 
 
-def send(made: Installation, *commands: RegistryCommand) -> None:
-    log = CommandLog(made.servers.brokers, made.prefix)
-    for each in commands:
-        log.append(each)
-
-
 def wait_for(made: Installation, *commands: RegistryCommand) -> list[Fact]:
     """Until each has its fact; all facts."""
     wanted = {each.command_id for each in commands}
@@ -67,7 +61,7 @@ def begin(made: Installation) -> None:
         command("sm1", "model_updated", sm),
         command("lr1", "model_updated", lr),
     ]
-    send(made, *commands)
+    made.give(*commands)
     facts = wait_for(made, *commands)
     assert [fact.outcome for fact in facts] == ["accepted"] * 4
 
@@ -128,14 +122,14 @@ def test_a_frozen_owner_that_wakes_changes_nothing(made: Installation) -> None:
     begin(made)
     made.start("registry", "b")
     commands = to_and_fro(60)
-    send(made, *commands[:20])  # it is frozen in the midst of these
+    made.give(*commands[:20])  # it is frozen in the midst of these
     until(lambda: len(facts_of(made)) > 6, "the first owner decides nothing")
     made.signal("a", signal.SIGSTOP)
-    send(made, *commands[20:40])
+    made.give(*commands[20:40])
     wait_for(made, *commands[:40])
     made.signal("a", signal.SIGCONT)
-    send(made, *commands[40:])
-    send(made, *commands[10:50])  # a client that tries again
+    made.give(*commands[40:])
+    made.give(*commands[10:50])  # a client that tries again
     facts = wait_for(made, *commands)
     assert [fact.outcome for fact in facts] == ["accepted"] * 64
     made.wait_for_lag("registry")
@@ -153,7 +147,7 @@ def test_an_owner_that_was_killed_ten_times_loses_and_doubles_nothing(made: Inst
     begin(made)
     commands = to_and_fro(100)
     for i in range(10):
-        send(made, *commands[i * 10 : i * 10 + 10])
+        made.give(*commands[i * 10 : i * 10 + 10])
         sleep(0.05 * (i % 7))
         made.kill("a")  # anywhere: before, between or after commit, controls and offsets
         made.start("registry", "a")
@@ -174,7 +168,7 @@ def test_a_crash_between_commit_and_control_records_is_made_good(made: Installat
     told = len(made.read(JOURNAL))
     (promotion,) = to_and_fro(1)
     # What an owner leaves that dies right after its commit: the fact, and an offset before it.
-    send(made, promotion)
+    made.give(promotion)
     state = RegistryState()
     with RegistryWriter(made.servers.brokers, made.prefix, lambda: 1, state.apply) as writer:
         decision = decide(state, promotion, Moment(1, 1))

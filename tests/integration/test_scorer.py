@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from driftline.cli import rollback
 from driftline.cli.app import app
-from driftline.runtime.command_log import CommandLog
 from driftline.runtime.models.artifacts import ArtifactStore
 from driftline.runtime.registry_log import read_registry
 from driftline.servers import LocalServers
@@ -56,7 +55,6 @@ class Versions:
     ids: dict[str, str] = field(default_factory=dict)  # version_id -> name
 
     def __post_init__(self) -> None:
-        self.log = CommandLog(self.made.servers.brokers, self.made.prefix)
         store = ArtifactStore.at(self.made.environment["DRIFTLINE_ARTIFACTS_URL"])
         spec = wire_spec()
         self.made.start("registry", "owner")
@@ -68,7 +66,7 @@ class Versions:
         self.wait_for("spec", "sm", "lr")
 
     def give(self, name: str, action: str, body: dict[str, Any]) -> None:
-        self.log.append(command(name, action, body, not_after=NEVER_LAPSES))
+        self.made.give(command(name, action, body, not_after=NEVER_LAPSES))
 
     def wait_for(self, *names: str) -> None:
         def decided() -> bool:

@@ -71,11 +71,9 @@ async def test_fifty_models_with_two_hundred_features_make_small_pages(tab: Tab)
     async with visiting(tab, story) as address:
         for path in ("/", "/model?name=wide-07"):
             await tab.open(f"{address}{path}")
-            assert (
-                10_000 < await tab.evaluate("document.documentElement.outerHTML.length") < 400_000
-            )
+            size = await tab.evaluate("document.documentElement.outerHTML.length")
+            assert 10_000 < size < 400_000
             assert await tab.evaluate("document.querySelectorAll('*').length") < 8_000
-            assert await tab.evaluate("performance.getEntriesByType('resource').length") <= 2
 
 
 async def test_what_is_new_appears_by_itself_and_what_is_unfolded_stays_so(tab: Tab) -> None:

@@ -87,21 +87,27 @@ class Processes:
 
 @contextmanager
 def _signals_wait() -> Iterator[None]:
-    """Python ignores what a signal handler raises while it forks: Ctrl-C would be lost."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    """Python ignores what a signal handler raises while it forks: Ctrl-C would be lost. (To block
+    signals is not enough: another thread takes them, and the handler runs here all the same.)"""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: came.append(n)) for number in ENDING}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def _prepare_child() -> Callable[[], None]:
-    """It hears signals again; on Linux the kernel ends it when its parent dies, even by SIGKILL."""
+    """It hears signals; on Linux the kernel ends it when its parent dies, even by SIGKILL."""
     parent = os.getpid()
     prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
     def prepare() -> None:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
         if prctl is not None:
             prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
             if os.getppid() != parent:  # it died before the kernel knew

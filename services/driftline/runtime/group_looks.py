@@ -26,7 +26,11 @@ from driftline_schemas.topics import (
 
 SECONDS: Final = 8.0
 AGAIN_SECONDS: Final = 0.1
-UNSETTLED: Final = "NOT_LEADER_FOR_PARTITION"  # a moment after topics were created
+# A moment after topics were created, or a broker came back.
+UNSETTLED: Final = frozenset({
+    "NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE", "FENCED_LEADER_EPOCH",
+    "UNKNOWN_LEADER_EPOCH",
+})  # fmt: skip
 INPUTS: Final[Mapping[str, tuple[Topic, ...]]] = {
     "joiner": (PREDICTIONS, LABELS),
     "monitor": (JOURNAL,),
@@ -127,7 +131,7 @@ class GroupLooks:
                     for tp, future in futures.items()
                 }
             except KafkaException as error:
-                if error.args[0].name() != UNSETTLED or monotonic() > give_up:
+                if error.args[0].name() not in UNSETTLED or monotonic() > give_up:
                     raise
             sleep(AGAIN_SECONDS)
 

@@ -22,6 +22,7 @@ from driftline.runtime.settings import Settings
 from driftline_schemas.topics import FOREVER, LABELS, PREDICTIONS, TOPICS, Topic
 
 SECONDS: Final = 10.0
+SHOWN_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,7 @@ def _configs(admin: AdminClient, names: Sequence[str]) -> dict[str, dict[str, st
 
 def _await_topics(settings: Settings) -> None:
     """A describe right after a create can answer that the topic is unknown."""
-    deadline = monotonic() + SECONDS
+    deadline = monotonic() + SHOWN_SECONDS
     while True:
         try:
             complete = len(find_topics(settings)) == len(TOPICS)

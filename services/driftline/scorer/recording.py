@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Final, Protocol
 
 import structlog
@@ -54,6 +54,7 @@ class KafkaRecorder:
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._done: deque[tuple[asyncio.Future[None], str | None]] = deque()
+        self._settling = Lock()  # a flush takes reports, too
 
     async def acknowledged(self, topic: str, key: str, value: bytes) -> None:
         future: asyncio.Future[None] = self._loop.create_future()
@@ -84,8 +85,10 @@ class KafkaRecorder:
 
     def _settle(self, future: "asyncio.Future[None]", error: str | None) -> None:
         """From a channel's thread: one wake-up of the loop for all that came together."""
-        self._done.append((future, error))
-        if len(self._done) == 1:
+        with self._settling:
+            self._done.append((future, error))
+            is_first = len(self._done) == 1
+        if is_first:
             self._loop.call_soon_threadsafe(self._settle_all)
 
     def _settle_all(self) -> None:

@@ -14,7 +14,7 @@ from driftline.servers.errors import ServersError
 from driftline.servers.state import Server, State, read
 from driftline.servers.wheels import cache_directory
 
-START_S = 120.0  # Kafka takes two seconds, on a machine that is overloaded many more
+START_S = 300.0  # Kafka takes two seconds, on a machine that is overloaded many more
 _PAUSE_S = 0.05
 _TAIL = 50_000  # bytes of a log in which to look for the reason
 _CLASH = re.compile(rb"Address already in use|BindException|failed to bind", re.IGNORECASE)
