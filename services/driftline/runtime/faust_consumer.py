@@ -43,7 +43,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
 
     A broker answers as soon as it has one record. Asked again at once, it answers hundreds of times
     a second with a record or two, and every fetch names all partitions: at 1,000 pairs a second
-    that took 80 % of a joiner's core, with the pause 25 %.
+    that took 75 % of a joiner's core, with the pause 42 %.
 
     aiokafka has one fetch for a broker under way, and it leaves out the partitions whose records
     were just handed on: they wait until it ends, with Faust's own 1,500 ms long after their next
